@@ -1,0 +1,1 @@
+"""ReferralNet: a victim-services referral and coordination network."""

@@ -1,0 +1,1 @@
+"""Appointments a provider sets for an accepted referral."""

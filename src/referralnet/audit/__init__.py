@@ -1,0 +1,1 @@
+"""The trail: who saw or did what, appended in the same transaction."""

@@ -1,0 +1,1 @@
+"""Releases of information and the sealed disclosures made under them."""

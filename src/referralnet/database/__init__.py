@@ -1,0 +1,1 @@
+"""Connections, the acting context of every transaction, migrations."""

@@ -1,0 +1,64 @@
+"""The only place that opens and commits a transaction: one request, one job step, one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.pool import NullPool
+
+from referralnet.database.acting import Actor
+
+
+class _ActingSession(Session):
+    """A session whose transactions all begin by saying who they act for."""
+
+
+@event.listens_for(_ActingSession, "after_begin")
+def _say_who_acts(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    settings: dict[str, str] = session.info["acting"]
+    if settings:
+        calls = ", ".join(f"set_config(:name{i}, :value{i}, true)" for i in range(len(settings)))
+        values = {}
+        for i, (name, value) in enumerate(settings.items()):
+            values |= {f"name{i}": name, f"value{i}": value}
+        connection.execute(text(f"select {calls}"), values)  # noqa: S608 (names are bound, only placeholders are joined)
+
+
+class Database:
+    """One database role's way in."""
+
+    def __init__(
+        self, url: str, *, connections_max: int = 8, command_timeout_seconds: float = 30.0, pooled: bool = True
+    ) -> None:
+        """
+        Args:
+            url: an SQLAlchemy URL for asyncpg, naming the database role.
+            connections_max: connections kept at most.
+            command_timeout_seconds: without it a network partition hangs a statement for longer than any caller waits.
+            pooled: False for a short command that should leave no connection behind.
+        """
+        pool = {"pool_size": connections_max, "max_overflow": 0, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+        self.engine: AsyncEngine = create_async_engine(
+            url, connect_args={"command_timeout": command_timeout_seconds, "timeout": 10}, hide_parameters=True, **pool
+        )
+
+    @asynccontextmanager
+    async def transaction(self, actor: Actor) -> AsyncIterator[AsyncSession]:
+        """Open a transaction acting for `actor`; commit at the end, roll back on any exception."""
+        session = AsyncSession(
+            self.engine,
+            sync_session_class=_ActingSession,
+            expire_on_commit=False,
+            info={"acting": dict(actor.database_settings())},
+        )
+        async with session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()

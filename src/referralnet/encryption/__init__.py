@@ -1,0 +1,1 @@
+"""Sealing: data keys, the keyring that wraps them, and keyed look-up hashes."""

@@ -1,0 +1,1 @@
+"""Agencies, members, sign-in, sessions and what each actor may do."""

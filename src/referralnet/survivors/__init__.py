@@ -1,0 +1,1 @@
+"""Survivors in the custody of one agency: sealed identity, contact plan, needs."""
