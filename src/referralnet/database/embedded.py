@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -21,13 +20,12 @@ from typing import Self
 from urllib.parse import quote
 
 from referralnet.database.embedded_account import ServerAccount
+from referralnet.database.embedded_data import SUPERUSER, create_data
 from referralnet.database.embedded_errors import EmbeddedPostgresError
 from referralnet.database.embedded_leftovers import make_way
 from referralnet.database.embedded_programs import Programs, find_programs
 
 DATABASE = "referralnet"
-SUPERUSER = "postgres"
-ROLES = ("referralnet_owner", "referralnet_app", "referralnet_worker")
 
 _SHARED_STATE = Path("/var/lib/referralnet")
 _SLOTS_MAX = 16
@@ -116,7 +114,7 @@ class EmbeddedPostgres:
             self._slot = self._take_slot(self._reachable_folder())
             self._programs = self._fitting_programs(self._slot / "data")
             if not (self._slot / "data").is_dir():
-                self._create_data(self._slot / "data")
+                create_data(self._slot / "data", self._account, self._programs, durable=self._durable)
             make_way(self._slot / "data")
             self._sockets = self._socket_folder(self._slot)
             self._launch(self._slot / "data", self._sockets)
@@ -176,36 +174,6 @@ class EmbeddedPostgres:
         assert self._programs is not None, "programs are found before they are run"
         return self._programs.path(name)
 
-    def _create_data(self, data: Path) -> None:
-        unfinished = data.with_name("data.unfinished")  # a kill in the middle leaves this, and the next start redoes it
-        if unfinished.exists():
-            shutil.rmtree(unfinished)
-        command = [
-            self._program("initdb"),
-            "-D",
-            unfinished,
-            "-U",
-            SUPERUSER,
-            "-E",
-            "UTF8",
-            "-A",
-            "peer",
-            "--no-locale",
-        ]
-        if self._programs is not None and self._programs.major_version >= 17:
-            command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        else:
-            command += ["--lc-ctype=C.UTF-8"]
-        if not self._durable:
-            command += ["--no-sync"]
-        self._run(*command)
-        # Peer authentication: the kernel says who asks, and only the person who started the server is let in.
-        person = pwd.getpwuid(os.geteuid()).pw_name
-        (unfinished / "pg_hba.conf").write_text("local all all peer map=starter\n")
-        accounts = "".join(f'starter "{person}" {role}\n' for role in (SUPERUSER, *ROLES))
-        (unfinished / "pg_ident.conf").write_text(accounts)
-        unfinished.rename(data)
-
     def _socket_folder(self, slot: Path) -> Path:
         sockets = slot / "socket"
         if len(os.fsencode(sockets / ".s.PGSQL.5432")) > _SOCKET_PATH_BYTES_MAX:
@@ -255,11 +223,6 @@ class EmbeddedPostgres:
         if done.returncode != 0:
             raise EmbeddedPostgresError(f"psql failed: {done.stderr.strip()}")
         return done.stdout.strip()
-
-    def _run(self, *command: str) -> None:
-        done = self._account.run(*command)
-        if done.returncode != 0:
-            raise EmbeddedPostgresError(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()}")
 
     def _end(self, server: subprocess.Popen[bytes]) -> None:
         # SIGINT: a fast shutdown, everything written out. SIGQUIT: at once, recovered at the next start.
