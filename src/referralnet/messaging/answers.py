@@ -1,0 +1,82 @@
+"""What a survivor's text means: opting out in all its forms (M4), 1, 2, 3, or a person has to read it. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from referralnet import published
+from referralnet.messaging.neutrality import fold
+
+_FUZZY_WORDS_MAX = 3
+_FUZZY_LIKENESS = 0.75
+
+
+class Answer(StrEnum):
+    """The meanings a text may have; the value is the section of answers.toml."""
+
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+    HELP = "more_about_this"
+    CONFIRM = "confirm"
+    CALL_ME = "call_me"
+    UNSAFE = "unsafe"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    answer: Answer
+    language: str
+    exact: frozenset[str]
+    phrases: tuple[str, ...]
+    fuzzy: tuple[str, ...]
+
+
+@functools.cache
+def _forms() -> tuple[_Forms, ...]:
+    found = []
+    for file in sorted(published.path("notifications").glob("*/answers.toml")):
+        for section, words in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            exact, phrases, fuzzy = ([fold(word) for word in words.get(name, ())] for name in ("exact", "phrases", "fuzzy"))
+            found.append(_Forms(Answer(section), file.parent.name, frozenset(exact), tuple(phrases), tuple(fuzzy)))
+    return tuple(found)
+
+
+def understand(text: str) -> Answer:
+    """What this text asks for, in any language we know."""
+    return _read(text)[0]
+
+
+def language_of(text: str) -> str:
+    """The language whose word this was, English where none was recognised.
+
+    Taken from the text and never from a contact plan: a known number must not get another reply than an unknown one (M6).
+    """
+    return _read(text)[1]
+
+
+def _read(text: str) -> tuple[Answer, str]:
+    folded = fold(text)
+    padded = f" {folded} "
+    # Ending texts comes before everything it is mixed with: "1 but please stop" is a stop.
+    ways = (
+        lambda forms: folded in forms.exact,
+        lambda forms: any(f" {phrase} " in padded for phrase in forms.phrases),
+        lambda forms: _nearly(folded, forms.fuzzy),
+    )
+    for way in ways:
+        for forms in sorted(_forms(), key=lambda forms: forms.answer is not Answer.OPT_OUT):
+            if way(forms):
+                return forms.answer, forms.language
+    return Answer.UNCLEAR, "en"
+
+
+def _nearly(folded: str, fuzzy: tuple[str, ...]) -> bool:
+    words = folded.split()
+    if not fuzzy or len(words) > _FUZZY_WORDS_MAX:
+        return False
+    return any(difflib.get_close_matches(word, fuzzy, n=1, cutoff=_FUZZY_LIKENESS) for word in words)
