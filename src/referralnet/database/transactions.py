@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
@@ -23,10 +24,10 @@ def _say_who_acts(session: Session, _transaction: SessionTransaction, connection
     settings: dict[str, str] = session.info["acting"]
     if settings:
         calls = ", ".join(f"set_config(:name{i}, :value{i}, true)" for i in range(len(settings)))
-        values = {}
+        values: dict[str, str] = {}
         for i, (name, value) in enumerate(settings.items()):
             values |= {f"name{i}": name, f"value{i}": value}
-        connection.execute(text(f"select {calls}"), values)  # noqa: S608 (names are bound, only placeholders are joined)
+        connection.execute(text(f"select {calls}"), values)
 
 
 class Database:
@@ -42,7 +43,11 @@ class Database:
             command_timeout_seconds: without it a network partition hangs a statement for longer than any caller waits.
             pooled: False for a short command that should leave no connection behind.
         """
-        pool = {"pool_size": connections_max, "max_overflow": 0, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+        pool = (
+            {"pool_size": connections_max, "max_overflow": 0, "pool_pre_ping": True}
+            if pooled
+            else {"poolclass": NullPool}
+        )
         self.engine: AsyncEngine = create_async_engine(
             url, connect_args={"command_timeout": command_timeout_seconds, "timeout": 10}, hide_parameters=True, **pool
         )
@@ -62,3 +67,8 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def act_as_member(session: AsyncSession, member_id: UUID) -> None:
+    """From here to its end this transaction acts for a member: for sign-in alone, which begins as nobody."""
+    await session.execute(text("select set_config('referralnet.member', :member, true)"), {"member": str(member_id)})

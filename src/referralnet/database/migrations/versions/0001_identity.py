@@ -29,7 +29,8 @@ def upgrade() -> None:
           agency_id uuid not null references agency (id),
           login text not null unique check (login = lower(login)),
           display_name text not null,
-          roles text[] not null check (roles <@ array['coordinator', 'intake', 'agency_admin', 'network_admin', 'auditor']),
+          roles text[] not null
+            check (roles <@ array['coordinator', 'intake', 'agency_admin', 'network_admin', 'auditor']),
           trained_until date,
           disabled_at timestamptz,
           created_at timestamptz not null default now()
@@ -118,8 +119,8 @@ def _functions() -> None:
             and (member_session.kind = 'api' or member_session.last_seen_at > idle_since)
             and member.disabled_at is null and agency.active
         $$;
-        revoke execute on function find_credential(text), find_session(bytea, timestamptz, timestamptz) from public;
-        grant execute on function find_credential(text), find_session(bytea, timestamptz, timestamptz) to referralnet_app;
+        revoke execute on function find_credential, find_session from public;
+        grant execute on function find_credential, find_session to referralnet_app;
     """)
 
 

@@ -88,7 +88,8 @@ def _keystore() -> None:
         alter table keystore.data_key force row level security;
         create policy custodian_all on keystore.data_key to referralnet_app, referralnet_worker
           using (agency_id = (select acting_case_agency()));
-        grant select, insert, update (wrapped, destroyed_at) on keystore.data_key to referralnet_app, referralnet_worker;
+        grant select, insert, update (wrapped, destroyed_at) on keystore.data_key
+          to referralnet_app, referralnet_worker;
     """)
 
 

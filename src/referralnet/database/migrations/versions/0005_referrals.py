@@ -142,7 +142,8 @@ def _policies() -> None:
         -- Either party of a referral may put it on the other's worklist.
         create policy party_of_referral on task for insert to referralnet_app
           with check (subject_kind = 'referral' and exists (
-            select from referral where referral.id = subject_id and task.agency_id in (source_agency_id, target_agency_id)));
+            select from referral
+            where referral.id = subject_id and task.agency_id in (source_agency_id, target_agency_id)));
     """)
 
 

@@ -1,0 +1,126 @@
+"""The hash chain of each agency's trail: sealed in order behind the writers, and checked by a command (U2)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.audit.tables import AuditEvent, AuditLink
+
+_START = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLink:
+    """The first place where an agency's chain does not hold."""
+
+    agency_id: UUID
+    position: int
+    reason: str
+
+
+def link_hash(previous: bytes, event: AuditEvent) -> bytes:
+    """SHA-256 over the link before and every column of the event, in a fixed order."""
+    content = [
+        str(event.id), str(event.agency_id), str(event.member_id), event.at.isoformat(), event.action,
+        event.subject_kind, str(event.subject_id), event.detail,
+    ]  # fmt: skip
+    return hashlib.sha256(previous + json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+async def seal_trail(session: AsyncSession, *, events_max: int = 1000) -> int:
+    """Link the oldest events that stand in no chain yet; one sealer at a time. Returns how many it linked."""
+    if not (await session.scalar(text("select pg_try_advisory_xact_lock(hashtext('referralnet audit sealer'))"))):
+        return 0
+    unlinked = (
+        select(AuditEvent)
+        .where(~select(AuditLink).where(AuditLink.event_id == AuditEvent.id).exists())
+        .order_by(AuditEvent.at, AuditEvent.id)
+        .limit(events_max)
+    )
+    events = (await session.scalars(unlinked)).all()
+    heads: dict[UUID, tuple[int, bytes]] = {}
+    links = []
+    for event in events:
+        if event.agency_id not in heads:
+            heads[event.agency_id] = await _head(session, event.agency_id)
+        position, previous = heads[event.agency_id]
+        heads[event.agency_id] = (position + 1, link_hash(previous, event))
+        links.append(
+            {
+                "agency_id": event.agency_id,
+                "position": position + 1,
+                "event_id": event.id,
+                "hash": heads[event.agency_id][1],
+            }
+        )
+    if links:
+        await session.execute(insert(AuditLink), links)
+    return len(links)
+
+
+async def verify_trail(session: AsyncSession) -> tuple[int, list[BrokenLink]]:
+    """Recompute every chain. Returns the number of links that hold and the first break of each agency's chain."""
+    agencies = (await session.scalars(select(AuditLink.agency_id).distinct().order_by(AuditLink.agency_id))).all()
+    held, broken = 0, []
+    for agency_id in agencies:
+        count, break_ = await _verify_chain(session, agency_id)
+        held += count
+        if break_ is not None:
+            broken.append(break_)
+    return held, broken
+
+
+async def _verify_chain(session: AsyncSession, agency_id: UUID) -> tuple[int, BrokenLink | None]:
+    rows = await session.stream(
+        select(AuditLink, AuditEvent)
+        .outerjoin(AuditEvent, AuditEvent.id == AuditLink.event_id)
+        .where(AuditLink.agency_id == agency_id)  # lint: agency-filter one chain at a time, for the operator
+        .order_by(AuditLink.position)
+        .execution_options(yield_per=1000)
+    )
+    previous, expected = _START, 1
+    async for link, event in rows:
+        reason = _fault(link, event, previous, expected)
+        if reason is not None:
+            return expected - 1, BrokenLink(agency_id, expected, reason)
+        previous, expected = link.hash, expected + 1
+    return expected - 1, None
+
+
+def _fault(link: AuditLink, event: AuditEvent | None, previous: bytes, expected: int) -> str | None:
+    if link.position != expected:
+        return "a link is missing"
+    if event is None:
+        return "the event is missing"
+    if link.hash != link_hash(previous, event):
+        return "the event or a link was edited"
+    return None
+
+
+async def _head(session: AsyncSession, agency_id: UUID) -> tuple[int, bytes]:
+    newest: Sequence[tuple[int, bytes]] = (
+        (
+            await session.execute(
+                select(AuditLink.position, AuditLink.hash)
+                .where(AuditLink.agency_id == agency_id)  # lint: agency-filter the head of one chain, for the sealer
+                .order_by(AuditLink.position.desc())
+                .limit(1)
+            )
+        )
+        .tuples()
+        .all()
+    )
+    return newest[0] if newest else (0, _START)
+
+
+async def unlinked_count(session: AsyncSession) -> int:
+    """Events that wait for the sealer."""
+    linked = select(AuditLink).where(AuditLink.event_id == AuditEvent.id).exists()
+    return (await session.scalar(select(func.count()).select_from(AuditEvent).where(~linked))) or 0

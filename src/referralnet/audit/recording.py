@@ -1,0 +1,60 @@
+"""Append to the trail, in the transaction of what is recorded: no audit, no data (U1)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.audit.tables import AuditEvent
+
+
+class Action(StrEnum):
+    """What can be done or seen that the trail must tell."""
+
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    STEPPED_UP = "stepped_up"
+    ATTEMPT_REFUSED = "attempt_refused"
+    SURVIVOR_RECORDED = "survivor_recorded"
+    SURVIVOR_REVEALED = "survivor_revealed"
+    CONTACT_PLAN_KEPT = "contact_plan_kept"
+    NEED_RECORDED = "need_recorded"
+    RELEASE_RECORDED = "release_recorded"
+    RELEASE_ENDED = "release_ended"
+    DISCLOSURE_MADE = "disclosure_made"
+    DISCLOSURE_READ = "disclosure_read"
+    REFERRAL_SENT = "referral_sent"
+    REFERRAL_CHANGED = "referral_changed"
+    APPOINTMENT_CHANGED = "appointment_changed"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    CAPACITY_CONFIRMED = "capacity_confirmed"
+    TEXT_PLANNED = "text_planned"
+    TEXT_SENT = "text_sent"
+    TEXTS_STOPPED = "texts_stopped"
+    TASK_CLOSED = "task_closed"
+
+
+async def record(
+    session: AsyncSession, action: Action, subject_kind: str, subject_id: UUID, **codes: str | int | list[str] | None
+) -> None:
+    """Append one event for whoever this transaction acts for; row security refuses any other name on it.
+
+    Args:
+        session: the transaction of the act itself.
+        action: what was done or seen.
+        subject_kind: the table's name of the thing it was done to.
+        subject_id: that thing's id.
+        codes: ids, codes and counts that explain it; never identity (U3).
+    """
+    values: dict[str, Any] = {"action": action, "subject_kind": subject_kind, "subject_id": subject_id}
+    statement = insert(AuditEvent).values(
+        **values,
+        agency_id=func.acting_agency(),
+        member_id=func.acting_member(),
+        detail={name: code for name, code in codes.items() if code is not None},
+    )
+    await session.execute(statement.inline())

@@ -1,0 +1,58 @@
+"""What each role may do, on one screen. What an actor may *see* is decided by row security from the same roles (A1)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from referralnet.database.acting import Member, Role
+from referralnet.errors import NotPermitted
+
+
+class Permission(StrEnum):
+    """Something a member may be allowed to do."""
+
+    SEARCH_DIRECTORY = "search_directory"
+    KEEP_SURVIVORS = "keep_survivors"
+    RECORD_RELEASES = "record_releases"
+    SEND_REFERRALS = "send_referrals"
+    ANSWER_REFERRALS = "answer_referrals"
+    READ_REFERRALS = "read_referrals"
+    READ_DISCLOSURES = "read_disclosures"
+    KEEP_CAPACITY = "keep_capacity"
+    KEEP_MEMBERS = "keep_members"
+    READ_TRAIL = "read_trail"
+
+
+_EVERYBODY = frozenset({Permission.SEARCH_DIRECTORY})
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.COORDINATOR: _EVERYBODY
+    | {
+        Permission.KEEP_SURVIVORS,
+        Permission.RECORD_RELEASES,
+        Permission.SEND_REFERRALS,
+        Permission.READ_REFERRALS,
+    },
+    Role.INTAKE: _EVERYBODY
+    | {
+        Permission.ANSWER_REFERRALS,
+        Permission.READ_REFERRALS,
+        Permission.READ_DISCLOSURES,
+        Permission.KEEP_CAPACITY,
+    },
+    Role.AGENCY_ADMIN: _EVERYBODY | {Permission.KEEP_CAPACITY, Permission.KEEP_MEMBERS},
+    # A4: these two read no case field.
+    Role.NETWORK_ADMIN: _EVERYBODY,
+    Role.AUDITOR: _EVERYBODY | {Permission.READ_TRAIL},
+}
+
+
+def is_permitted(actor: Member, permission: Permission) -> bool:
+    """Whether any of the member's roles includes the permission."""
+    return any(permission in ROLE_PERMISSIONS[role] for role in actor.roles)
+
+
+def require(actor: Member, permission: Permission) -> None:
+    """Raise NotPermitted unless one of the member's roles includes the permission."""
+    if not is_permitted(actor, permission):
+        raise NotPermitted

@@ -1,0 +1,54 @@
+"""Every setting, read from the environment (REFERRALNET_…). docs/settings.md is made from this file and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where things are and how long they may take; what the network decides is policy, and stands in its area."""
+
+    model_config = SettingsConfigDict(env_prefix="REFERRALNET_", extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL 15 or later, as the application role. Without it run starts a private server, to try.",
+    )
+    database_worker_url: SecretStr | None = Field(None, description="The same database, as the worker role.")
+    database_owner_url: SecretStr | None = Field(
+        None, description="The same database, as the owner role: migrations and operator commands only."
+    )
+    database_connections_max: int = Field(8, ge=1, le=200, description="Connections each process keeps at most.")
+    database_command_timeout_seconds: float = Field(
+        30.0, gt=0, le=600, description="A statement that takes longer is given up."
+    )
+    data_folder: Path = Field(
+        Path(".referralnet"), description="Where the private server, its keyring and the example phone are kept."
+    )
+    keyring: SecretStr | None = Field(None, description="The keyring's JSON itself, where a file cannot be mounted.")
+    keyring_file: Path | None = Field(
+        None, description="The keyring's file, readable by the service alone. Default: keyring.json in the data folder."
+    )
+    listen_host: str = Field("127.0.0.1", description="The address the API listens on.")
+    listen_port: int = Field(
+        8400, ge=0, le=65535, description="The port the API listens on; the next free one is taken by run."
+    )
+    public_base_url: str = Field(
+        "http://127.0.0.1:8400", description="How the world reaches the API; the carrier's signatures are made over it."
+    )
+    secure_cookies: bool = Field(
+        True, description="Cookies only over TLS. Turned off by run, which serves plain HTTP on this machine alone."
+    )
+    session_idle_minutes: int = Field(30, ge=1, le=60, description="A browser session ends when unused for so long.")
+    session_hours_max: int = Field(12, ge=1, le=12, description="A browser session ends after so long in any case.")
+    api_token_days_max: int = Field(30, ge=1, le=90, description="A bearer token of an API client ends after so long.")
+    environment: Literal["development", "production"] = Field(
+        "production", description="In development introspection is on and the example pages may be served."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is logged."
+    )
