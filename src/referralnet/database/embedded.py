@@ -87,19 +87,22 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError("the embedded PostgreSQL is not running")
         return self._server.pid
 
-    def url(self, role: str, database: str = DATABASE) -> str:
-        """Where SQLAlchemy finds `database` as `role`, by asyncpg."""
+    @property
+    def sockets(self) -> Path:
+        """The folder of the server's socket; known while it runs."""
         if self._sockets is None:
             raise EmbeddedPostgresError("the embedded PostgreSQL is not running")
-        return f"postgresql+asyncpg://{quote(role)}@/{quote(database)}?host={quote(str(self._sockets), safe='/')}"
+        return self._sockets
+
+    def url(self, role: str, database: str = DATABASE) -> str:
+        """Where SQLAlchemy finds `database` as `role`, by asyncpg."""
+        return f"postgresql+asyncpg://{quote(role)}@/{quote(database)}?host={quote(str(self.sockets))}"
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     def start(self) -> None:

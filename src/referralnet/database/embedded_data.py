@@ -26,7 +26,8 @@ def create_data(data: Path, account: ServerAccount, programs: Programs, *, durab
     unfinished = data.with_name("data.unfinished")  # a kill in the middle leaves this, and the next start redoes it
     if unfinished.exists():
         shutil.rmtree(unfinished)
-    command = [programs.path("initdb"), "-D", unfinished, "-U", SUPERUSER, "-A", "peer", "-E", "UTF8", "--no-locale"]
+    command: list[str | Path] = [programs.path("initdb"), "-D", unfinished, "-U", SUPERUSER, "-A", "peer"]
+    command += ["-E", "UTF8", "--no-locale"]
     # Letters beyond ASCII must fold (lower, trigrams), and alike on every machine.
     if programs.major_version >= _BUILTIN_LOCALE_SINCE:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]

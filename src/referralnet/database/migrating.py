@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
+from sqlalchemy.util import await_only
 
 from referralnet.database.acting import Operator
 from referralnet.database.transactions import Database
@@ -18,9 +21,11 @@ async def migrate(owner_url: str) -> None:
     """Run every migration that the database lacks, in one transaction, as the owner role.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: a statement failed or waited too long for a lock; nothing has changed.
+        asyncpg.PostgresError: a script failed or waited too long for a lock; nothing has changed.
+        sqlalchemy.exc.DBAPIError: the same, of a single statement.
     """
     database = Database(owner_url, pooled=False)
+    event.listen(database.engine.sync_engine, "do_execute", _run_scripts_whole)
     try:
         async with database.transaction(Operator()) as session:
             connection = await session.connection()
@@ -29,6 +34,14 @@ async def migrate(owner_url: str) -> None:
             await connection.run_sync(_upgrade)
     finally:
         await database.close()
+
+
+def _run_scripts_whole(_cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext) -> bool:
+    """Send a script of several statements as it is: asyncpg prepares statements, and prepares only one at a time."""
+    if parameters or ";" not in statement.strip().rstrip(";"):
+        return False
+    await_only(context.root_connection.connection.driver_connection.execute(statement))  # type: ignore[union-attr]
+    return True
 
 
 def _upgrade(connection: Connection) -> None:
