@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, update
@@ -35,7 +34,7 @@ class StoredDataKey(Base):
     """A wrapped data key; `wrapped` is null once it is destroyed."""
 
     __tablename__ = "data_key"
-    __table_args__: ClassVar[dict[str, str]] = {"schema": "keystore"}
+    __table_args__ = ({"schema": "keystore"},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[UUID]

@@ -54,7 +54,7 @@ async def verify_password(password_hash: str | None, password: str) -> bool:
 
 def _verify(password_hash: str | None, password: str) -> bool:
     try:
-        fits = _hasher.verify(password_hash or _nobodys_hash(), password[:PASSWORD_LENGTH_MAX])
+        _hasher.verify(password_hash or _nobodys_hash(), password[:PASSWORD_LENGTH_MAX])
     except (VerificationError, InvalidHashError):
         return False
-    return fits and password_hash is not None
+    return password_hash is not None
