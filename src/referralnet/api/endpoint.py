@@ -1,0 +1,151 @@
+"""POST /graphql: who asks, what is asked within bounds, one answer; and nothing but POST."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import structlog
+from graphql import GraphQLError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from strawberry import Schema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+
+from referralnet.api.context import RequestContext, Resources
+from referralnet.api.errors import present
+from referralnet.audit.recording import Action, record
+from referralnet.database.acting import Member, Nobody
+from referralnet.errors import Refusal
+from referralnet.identity.sessions import find_member, touch
+
+BODY_BYTES_MAX = 64 * 1024
+SESSION_COOKIE = "referralnet_session"
+_log = structlog.get_logger("referralnet.api")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the client sent."""
+
+    query: str
+    variables: dict[str, Any]
+    name: str | None
+
+
+class BadRequest(Exception):
+    """The request is not GraphQL over HTTP as we take it; the message says what is."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+async def find_actor(resources: Resources, token: str | None) -> Member | None:
+    """Whom a token speaks for now; the session is noted as in use."""
+    if not token:
+        return None
+    now, idle = resources.clock.now(), timedelta(minutes=resources.settings.session_idle_minutes)
+    async with resources.database.transaction(Nobody()) as session:
+        actor = await find_member(session, token, idle=idle, now=now)
+    if actor is not None:
+        async with resources.database.transaction(actor) as session:
+            await touch(session, actor, now=now)
+    return actor
+
+
+class GraphQLEndpoint:
+    """The GraphQL route of the application."""
+
+    def __init__(self, schema: Schema, resources: Resources) -> None:
+        self._schema = schema
+        self._resources = resources
+
+    async def __call__(self, request: Request) -> Response:
+        try:
+            operation = await _read_operation(request)
+        except BadRequest as bad:
+            error = GraphQLError(str(bad), extensions={"code": "BAD_REQUEST"})
+            return _answer({"errors": [error.formatted]}, bad.status)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        actor = await find_actor(self._resources, _bearer_token(request))
+        return _answer(await self.execute(operation, actor))
+
+    async def execute(self, operation: Operation, actor: Member | None) -> dict[str, Any]:
+        """Execute one operation for `actor`; the answer's transaction is committed when this returns."""
+        context = RequestContext(self._resources, actor)
+        try:
+            async with asyncio.timeout(self._resources.settings.request_seconds_max):
+                result = await self._schema.execute(
+                    operation.query, operation.variables, context, operation_name=operation.name
+                )
+                return await self._finish(context, result)
+        except (InvalidOperationTypeError, CannotGetOperationTypeError):
+            await context.finish()
+            error = GraphQLError("Name one operation of the document.", extensions={"code": "BAD_USER_INPUT"})
+        except TimeoutError as timeout:
+            await context.finish(timeout)
+            error = GraphQLError("This took too long and was given up.", extensions={"code": "TIMED_OUT"})
+        return {"errors": [error.formatted]}
+
+    async def _finish(self, context: RequestContext, result: ExecutionResult) -> dict[str, Any]:
+        crashed = [e.original_error for e in result.errors or () if not _is_expected(e)]
+        await context.finish(crashed[0] if crashed else None)
+        await self._record_attempts(context, result)
+        answer: dict[str, Any] = {}
+        if result.errors:
+            answer["errors"] = [present(error).formatted for error in result.errors]
+        # After a crash the reads' audit rows are rolled back, so what was read is not shown either (U1).
+        if result.data is not None and not crashed:
+            answer["data"] = result.data
+        return answer
+
+    async def _record_attempts(self, context: RequestContext, result: ExecutionResult) -> None:
+        for error in result.errors or ():
+            refusal = error.original_error
+            if isinstance(refusal, Refusal) and refusal.audited and context.actor is not None:
+                async with self._resources.database.transaction(context.actor) as session:
+                    actor_id = context.actor.member_id
+                    operation = str(error.path[0]) if error.path else "unknown"
+                    await record(
+                        session, Action.ATTEMPT_REFUSED, "member", actor_id, operation=operation, code=refusal.code
+                    )
+
+
+def _is_expected(error: GraphQLError) -> bool:
+    return error.original_error is None or isinstance(error.original_error, GraphQLError | Refusal)
+
+
+async def _read_operation(request: Request) -> Operation:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise BadRequest("Send application/json.", 415)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise BadRequest(f"At most {BODY_BYTES_MAX} bytes.", 413)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequest("The body is not JSON.") from None
+    if not isinstance(document, dict) or not isinstance(document.get("query"), str):
+        raise BadRequest("Send one JSON object with a string `query`; there is no batching.")
+    variables, name = document.get("variables") or {}, document.get("operationName")
+    if not isinstance(variables, dict) or not isinstance(name, str | None):
+        raise BadRequest("`variables` must be an object, `operationName` a string.")
+    return Operation(document["query"], variables, name)
+
+
+def _bearer_token(request: Request) -> str | None:
+    """Only the Authorization header: a cookie would let any page on the member's browser speak for them."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _answer(content: dict[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, {"cache-control": "no-store"}, media_type="application/json")

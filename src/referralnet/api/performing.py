@@ -1,0 +1,81 @@
+"""How every mutation is performed: permitted, once per idempotency key, in one transaction, refusals told as data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.api.context import Info, RequestContext
+from referralnet.api.errors import Refused
+from referralnet.audit.recording import Action, record
+from referralnet.database.acting import Member
+from referralnet.encryption.lookup import lookup_hash
+from referralnet.errors import Refusal
+from referralnet.identity.access import Permission, require
+from referralnet.identity.idempotency import find_result, keep_result
+
+Shown = TypeVar("Shown")
+
+
+async def perform(
+    info: Info,
+    permission: Permission,
+    idempotency_key: str,
+    content: object,
+    *,
+    act: Callable[[AsyncSession, Member], Awaitable[UUID]],
+    show: Callable[[AsyncSession, Member, UUID], Awaitable[Shown]],
+) -> Shown | Refused:
+    """Perform a mutation, or tell that and why it was refused.
+
+    Args:
+        info: the resolver's.
+        permission: what the member's role must include.
+        idempotency_key: chosen by the client, 8 to 128 characters, for this one intention.
+        content: the mutation's input: a repeated key with other content is refused (R7).
+        act: changes the network, and returns the id of what it made or changed.
+        show: reads that thing for the answer. A repeated request runs this alone, so the answer to a repetition is
+            judged by what its member may see now, and not taken from a store of old answers.
+    """
+    context = info.context
+    actor = context.require_actor()
+    try:
+        require(actor, permission)
+        async with context.resources.database.transaction(actor) as session:
+            digest = _content_hash(context, info.field_name, content)
+            result_id = await find_result(session, idempotency_key, info.field_name, digest)
+            if result_id is None:
+                result_id = await act(session, actor)
+                await keep_result(
+                    session, actor, idempotency_key, mutation=info.field_name, content_hash=digest, result_id=result_id
+                )
+            return await show(session, actor, result_id)
+    except Refusal as refusal:
+        if refusal.audited:
+            await _record_attempt(context, actor, info.field_name, refusal)
+        return Refused.of(refusal)
+
+
+async def _record_attempt(context: RequestContext, actor: Member, operation: str, refusal: Refusal) -> None:
+    """The refused transaction was rolled back with whatever it recorded: the attempt gets one of its own."""
+    async with context.resources.database.transaction(actor) as session:
+        await record(session, Action.ATTEMPT_REFUSED, "member", actor.member_id, operation=operation, code=refusal.code)
+
+
+def _content_hash(context: RequestContext, operation: str, content: object) -> bytes:
+    # Keyed: the content may hold identity, and a plain hash of it would be identity too (C5).
+    canonical = orjson.dumps([operation, content], default=_plain, option=orjson.OPT_SORT_KEYS)
+    return lookup_hash(context.resources.keyring, "idempotency", canonical.decode())
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    raise TypeError(type(value).__name__)

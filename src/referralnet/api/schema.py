@@ -1,0 +1,55 @@
+"""The GraphQL schema, put together; schema/referralnet.graphql is exported from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from referralnet.api.identity import IdentityMutation, IdentityQuery
+from referralnet.api.limits import TOKENS_MAX, LimitComplexity
+
+DOCUMENTS_CACHED_MAX = 512
+
+
+@strawberry.type(description="What can be asked.")
+class Query(IdentityQuery):
+    pass
+
+
+@strawberry.type(description="What can be changed. A repeated idempotency key has one effect and one answer.")
+class Mutation(IdentityMutation):
+    pass
+
+
+class QuietSchema(strawberry.Schema):
+    """Strawberry logs errors with the query's text, literals included (P2): the endpoint logs crashes without it."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        pass
+
+
+def build_schema(*, introspection: bool) -> strawberry.Schema:
+    """The schema with its limits.
+
+    Args:
+        introspection: whether clients may ask for the schema itself; off in production (P2).
+    """
+    extensions: list[type[SchemaExtension] | Callable[[], SchemaExtension]] = [
+        lambda: MaxTokensLimiter(max_token_count=TOKENS_MAX),
+        lambda: ParserCache(maxsize=DOCUMENTS_CACHED_MAX),
+        LimitComplexity,
+        lambda: ValidationCache(maxsize=DOCUMENTS_CACHED_MAX),
+    ]
+    if not introspection:
+        extensions.append(DisableIntrospection)
+    return QuietSchema(
+        query=Query,
+        mutation=Mutation,
+        extensions=extensions,
+        config=StrawberryConfig(disable_field_suggestions=True),
+    )

@@ -1,0 +1,65 @@
+"""One key, one effect, one answer (R7); keys are the member's own and are kept for a day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referralnet.database.acting import Member
+from referralnet.database.tables import Base
+from referralnet.errors import InvalidInput, Refusal
+
+
+class IdempotencyKeyReused(Refusal):
+    """The idempotency key was used for another request. Use a new one for a new intention."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class IdempotencyKey(Base):
+    """What a member's request of this key and content made."""
+
+    __tablename__ = "idempotency_key"
+
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    mutation: Mapped[str]
+    content_hash: Mapped[bytes]
+    result_id: Mapped[UUID]
+    created_at: Mapped[datetime]
+
+
+async def find_result(session: AsyncSession, key: str, mutation: str, content_hash: bytes) -> UUID | None:
+    """What an earlier request of this key made, or None; a second request in flight waits here for the first.
+
+    Raises:
+        InvalidInput: the key is not 8 to 128 characters long.
+        IdempotencyKeyReused: the earlier request asked for something else.
+    """
+    if not 8 <= len(key) <= 128:
+        raise InvalidInput(field="idempotency_key", detail="Use 8 to 128 characters.")
+    lock = func.pg_advisory_xact_lock(func.hashtextextended(func.concat(func.acting_member(), ":", key), 0))
+    await session.execute(select(lock))
+    columns = select(IdempotencyKey.mutation, IdempotencyKey.content_hash, IdempotencyKey.result_id)
+    row = (await session.execute(columns.where(IdempotencyKey.key == key))).one_or_none()
+    if row is None:
+        return None
+    if row.mutation != mutation or row.content_hash != content_hash:
+        raise IdempotencyKeyReused(field="idempotency_key")
+    result_id: UUID = row.result_id
+    return result_id
+
+
+async def keep_result(
+    session: AsyncSession, actor: Member, key: str, *, mutation: str, content_hash: bytes, result_id: UUID
+) -> None:
+    """Remember what the request made, in the same transaction."""
+    await session.execute(
+        insert(IdempotencyKey)
+        .values(member_id=actor.member_id, key=key, mutation=mutation, content_hash=content_hash, result_id=result_id)
+        .inline()
+    )
