@@ -7,7 +7,6 @@ import os
 import traceback
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +16,11 @@ from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from tests.databases import DatabaseUrls, Server, TestRunServer
+from tests.node import packages_are_there
 
 _SERVER = pytest.StashKey[TestRunServer]()
 _SOCKETS = pytest.StashKey[str]()
 _TEMPLATE_FAILURE = pytest.StashKey[str]()
-_NODE_PACKAGES = Path(__file__).parent.parent / "node_modules" / "emulate"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,7 +51,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs npm packages where ./test could not bring them, with its reason."""
-    if _NODE_PACKAGES.is_dir():
+    if packages_are_there():
         return
     reason = os.environ.get("REFERRALNET_TEST_NODE_MISSING") or "the npm packages are not there: ./test brings them"
     for item in items:
