@@ -1,1 +1,1 @@
-"""Appointments a provider sets for an accepted referral."""
+"""Visits that a target arranges for a referral: local times made into instants, kept, moved, confirmed."""

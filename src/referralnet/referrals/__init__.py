@@ -1,1 +1,1 @@
-"""A referral's life from draft to its end."""
+"""A referral's whole life: sent, answered, visited, ended; one table says what may happen and by whom."""

@@ -7,16 +7,60 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+# As referrals/lifecycle.py had it when this was written; a test compares the two.
+# from, event, to, business status, reason, party
+TRANSITIONS = """
+  draft                  send                  requested              2.0   -                 source
+  requested              accept                accepted               3.0   -                 target
+  on_hold                accept                accepted               3.0   -                 target
+  requested              waitlist              on_hold                2.0   -                 target
+  requested              reject                rejected               4.0   -                 target
+  on_hold                reject                rejected               4.0   -                 target
+  accepted               reject                rejected               4.0   -                 target
+  in_progress            reject                rejected               4.0   -                 target
+  accepted               schedule              in_progress            5.1.1 -                 target
+  in_progress            reschedule            in_progress            5.1.1 -                 target
+  in_progress            attended              in_progress            5.1.4 -                 target
+  in_progress            no_show               in_progress            5.1.2 -                 target
+  in_progress            appointment_cancelled in_progress            5.1.3 -                 target
+  accepted               complete              completed              7.0   -                 target
+  in_progress            complete              completed              7.0   -                 target
+  cancellation_requested complete              completed              7.0   -                 target
+  draft                  withdraw              cancelled              6.0   -                 source
+  requested              withdraw              cancelled              6.0   -                 source
+  on_hold                withdraw              cancelled              6.0   -                 source
+  accepted               request_cancellation  cancellation_requested 5.2   -                 source
+  in_progress            request_cancellation  cancellation_requested 5.2   -                 source
+  cancellation_requested confirm_cancellation  cancelled              6.0   -                 target
+  requested              expire                expired                6.0   -                 clock
+  requested              filled                cancelled              6.0   filled_elsewhere  system
+  on_hold                filled                cancelled              6.0   filled_elsewhere  system
+  draft                  consent_withdrawn     cancelled              6.0   consent_withdrawn survivor
+  requested              consent_withdrawn     cancelled              6.0   consent_withdrawn survivor
+  on_hold                consent_withdrawn     cancelled              6.0   consent_withdrawn survivor
+  accepted               consent_withdrawn     cancelled              6.0   consent_withdrawn survivor
+  in_progress            consent_withdrawn     cancelled              6.0   consent_withdrawn survivor
+  cancellation_requested consent_withdrawn     cancelled              6.0   consent_withdrawn survivor
+  draft                  mark_entered_in_error entered_in_error       6.0   -                 source
+  requested              mark_entered_in_error entered_in_error       6.0   -                 source
+"""
+REJECT_REASONS = """('no_capacity', 'not_eligible', 'outside_service_area', 'could_not_contact', 'conflict_of_interest',
+    'needs_additional_assessment', 'duplicate', 'survivor_declined')"""
+
 
 def upgrade() -> None:
     _referrals()
+    _transitions()
+    _only_by_the_table()
+    _history()
     _appointments()
     _policies()
+    _appointment_policies()
     _disclosed_after_acceptance()
 
 
 def _referrals() -> None:
-    op.execute("""
+    op.execute(f"""
         create table referral (
           id uuid primary key,
           source_agency_id uuid not null references agency (id),
@@ -27,7 +71,10 @@ def _referrals() -> None:
             'cancellation_requested', 'completed', 'rejected', 'cancelled', 'expired', 'entered_in_error')),
           business_status text,
           status_reason text,
-          outcome text,
+          outcome text check (outcome in ('services_received', 'partly_received', 'not_received', 'referred_elsewhere',
+            'no_longer_interested')),
+          last_event text,
+          changed_at timestamptz not null,
           service_type text not null,
           urgency text not null,
           region text not null,
@@ -41,25 +88,21 @@ def _referrals() -> None:
           created_at timestamptz not null,
           requested_at timestamptz,
           answer_due_at timestamptz,
-          ended_at timestamptz
+          accepted_at timestamptz,
+          ended_at timestamptz,
+          constraint referral_end_is_dated check ((ended_at is not null)
+            = (status in ('completed', 'rejected', 'cancelled', 'expired', 'entered_in_error'))),
+          constraint referral_unit_is_held_while_taken check (held_capacity_id is null
+            or status in ('accepted', 'in_progress', 'cancellation_requested')),
+          constraint referral_completed_with_outcome check ((outcome is not null) = (status = 'completed')),
+          constraint referral_reason_is_coded check (case status
+            when 'rejected' then coalesce(status_reason in {REJECT_REASONS}, false)
+            when 'cancelled' then status_reason is null or status_reason in ('filled_elsewhere', 'consent_withdrawn')
+            else status_reason is null end)
         );
-        create index referral_source_idx on referral (source_agency_id, created_at desc, id);
-        create index referral_target_idx on referral (target_agency_id, requested_at desc, id);
+        create index referral_source_idx on referral (source_agency_id, created_at desc, id desc);
+        create index referral_target_idx on referral (target_agency_id, requested_at desc, id desc);
         create index referral_answer_due_idx on referral (answer_due_at) where status = 'requested';
-        create table referral_event (
-          id uuid primary key,
-          referral_id uuid not null references referral (id),
-          sequence integer not null,
-          event text not null,
-          from_status text not null,
-          to_status text not null,
-          business_status text,
-          reason text,
-          by_agency_id uuid references agency (id),
-          by_member_id uuid references member (id),
-          at timestamptz not null,
-          unique (referral_id, sequence)
-        );
         create table survivor_referral (
           referral_id uuid primary key references referral (id),
           agency_id uuid not null references agency (id),
@@ -70,6 +113,117 @@ def _referrals() -> None:
         );
         create index survivor_referral_survivor_id_idx on survivor_referral (survivor_id);
         create index survivor_referral_release_id_idx on survivor_referral (release_id);
+    """)
+
+
+def _transitions() -> None:
+    op.execute("""
+        create table referral_transition (
+          from_status text not null,
+          event text not null,
+          to_status text not null,
+          business_status text not null,
+          reason text,
+          party text not null check (party in ('source', 'target', 'survivor', 'clock', 'system')),
+          primary key (from_status, event)
+        );
+        grant select on referral_transition to referralnet_app, referralnet_worker;
+    """)
+    rows = [line.split() for line in TRANSITIONS.strip().splitlines()]
+    values = ", ".join("(" + ", ".join("null" if word == "-" else f"'{word}'" for word in row) + ")" for row in rows)
+    op.execute(f"""
+        insert into referral_transition (from_status, event, to_status, business_status, reason, party) values {values}
+    """)
+
+
+def _only_by_the_table() -> None:
+    # R1 and R3 hold for whoever speaks SQL, not in Python alone. Every update of a referral is one transition.
+    op.execute("""
+        create function acting_parties(source uuid, target uuid) returns text[] language sql stable as $$
+          select case
+            when session_user = 'referralnet_worker' then
+              case when acting_agency() = source then array['clock', 'system', 'survivor'] else '{}' end
+            when acting_case_agency() = source then
+              case when acting_has_role('coordinator') then array['source', 'survivor'] else array['survivor'] end
+            when acting_case_agency() = target and acting_has_role('intake') then array['target']
+            else '{}'
+          end
+        $$;
+
+        create function keep_referral_to_its_table() returns trigger language plpgsql as $$
+        declare
+          allowed referral_transition;
+        begin
+          if tg_op = 'INSERT' then
+            if new.status <> 'draft' or new.version <> 1 or coalesce(new.requested_at, new.accepted_at) is not null
+                or coalesce(new.last_event, new.business_status) is not null or new.held_capacity_id is not null then
+              raise exception 'a referral begins as a draft' using errcode = 'check_violation';
+            end if;
+            return new;
+          end if;
+          select * into allowed from referral_transition where from_status = old.status and event = new.last_event;
+          if allowed is null or (new.status, new.business_status) <> (allowed.to_status, allowed.business_status)
+              or (allowed.reason is not null and new.status_reason is distinct from allowed.reason)
+              or new.version <> old.version + 1 then
+            raise exception 'a referral has no such step' using errcode = 'check_violation';
+          end if;
+          if not allowed.party = any (acting_parties(new.source_agency_id, new.target_agency_id)) then
+            raise exception 'this step belongs to the %', allowed.party using errcode = 'insufficient_privilege';
+          end if;
+          if (old.requested_at is not null
+                and (new.requested_at, new.answer_due_at) is distinct from (old.requested_at, old.answer_due_at))
+              or (new.requested_at is null and new.status = 'requested')
+              or (new.accepted_at is distinct from old.accepted_at and new.last_event <> 'accept') then
+            raise exception 'the times of a referral are frozen' using errcode = 'check_violation';
+          end if;
+          return new;
+        end
+        $$;
+        create trigger keep_to_table before insert or update on referral
+          for each row execute function keep_referral_to_its_table();
+    """)
+
+
+def _history() -> None:
+    # The database writes the history itself: no change is without its event, and none can be made up.
+    op.execute("""
+        create table referral_event (
+          id uuid primary key default gen_random_uuid(),
+          referral_id uuid not null references referral (id),
+          sequence integer not null,
+          event text not null,
+          from_status text not null,
+          to_status text not null,
+          business_status text,
+          reason text,
+          by_agency_id uuid references agency (id),
+          by_member_id uuid references member (id),
+          at timestamptz not null,
+          unique (referral_id, sequence),
+          foreign key (from_status, event) references referral_transition
+        );
+
+        -- Security definer: it closes what stood on the other party's worklist, which the actor cannot see.
+        create function remember_referral_event() returns trigger language plpgsql security definer
+          set search_path = public, pg_temp as $$
+        begin
+          insert into referral_event (referral_id, sequence, event, from_status, to_status, business_status, reason,
+            by_agency_id, by_member_id, at)
+          values (new.id, old.version, new.last_event, old.status, new.status, new.business_status,
+            coalesce(new.status_reason, new.outcome),
+            case when acting_member() is not null then acting_agency() end, acting_member(), new.changed_at);
+          if new.status <> old.status then
+            update task set done_at = new.changed_at, done_by = acting_member()
+            where subject_kind = 'referral' and subject_id = new.id and done_at is null;
+          end if;
+          return null;
+        end
+        $$;
+        revoke execute on function remember_referral_event() from public;
+        create trigger remember_event after update on referral
+          for each row execute function remember_referral_event();
+        create policy referral_left_read on task for select to referralnet_owner using (pg_trigger_depth() > 0);
+        create policy referral_left_close on task for update to referralnet_owner using (pg_trigger_depth() > 0);
     """)
 
 
@@ -90,6 +244,7 @@ def _appointments() -> None:
           created_at timestamptz not null
         );
         create unique index appointment_booked_key on appointment (referral_id) where status = 'booked';
+        create index appointment_referral_id_idx on appointment (referral_id, created_at);
         create index appointment_target_idx on appointment (target_agency_id, starts_at);
     """)
 
@@ -109,41 +264,55 @@ def _policies() -> None:
           using (source_agency_id = (select acting_agency()));
         grant select, insert on referral to referralnet_app;
         -- The need and the parties are frozen: nobody may rewrite what was asked.
-        grant update (status, business_status, status_reason, outcome, held_capacity_id, version, requested_at,
-          answer_due_at, ended_at) on referral to referralnet_app;
-        grant select, update (status, business_status, status_reason, version, ended_at) on referral
+        grant update (status, business_status, status_reason, outcome, last_event, changed_at, held_capacity_id,
+          version, requested_at, answer_due_at, accepted_at, ended_at) on referral to referralnet_app;
+        -- The worker sees where a referral stands and not what is needed.
+        grant select (id, source_agency_id, target_agency_id, service_at_location_id, status, business_status,
+          status_reason, last_event, changed_at, version, created_at, requested_at, answer_due_at, accepted_at,
+          ended_at),
+          update (status, business_status, status_reason, last_event, changed_at, version, ended_at) on referral
           to referralnet_worker;
 
         create policy party_read on referral_event for select to referralnet_app, referralnet_worker
           using (exists (select from referral where referral.id = referral_id));
-        create policy party_append on referral_event for insert to referralnet_app
-          with check (by_agency_id = (select acting_case_agency()) and by_member_id = (select acting_member())
-            and exists (select from referral where referral.id = referral_id));
-        create policy clock_append on referral_event for insert to referralnet_worker
-          with check (by_member_id is null and exists (
-            select from referral where referral.id = referral_id and source_agency_id = (select acting_agency())));
-        grant select, insert on referral_event to referralnet_app, referralnet_worker;
+        create policy history_append on referral_event for insert to referralnet_owner
+          with check (pg_trigger_depth() > 0);
+        grant select on referral_event to referralnet_app, referralnet_worker;
 
         create policy custodian_all on survivor_referral to referralnet_app, referralnet_worker
           using (agency_id = (select acting_case_agency()));
         grant select, insert on survivor_referral to referralnet_app;
         grant select on survivor_referral to referralnet_worker;
 
-        create policy source_read on appointment for select to referralnet_app, referralnet_worker
-          using (source_agency_id = (select acting_case_agency()));
-        create policy source_confirm on appointment for update to referralnet_app, referralnet_worker
-          using (source_agency_id = (select acting_case_agency()));
-        create policy target_all on appointment to referralnet_app
-          using (target_agency_id = (select acting_case_agency()));
-        grant select, insert, update (starts_at, time_zone, duration_minutes, mode, status, confirmed_at, version)
-          on appointment to referralnet_app;
-        grant select, update (confirmed_at, status) on appointment to referralnet_worker;
-
         -- Either party of a referral may put it on the other's worklist.
         create policy party_of_referral on task for insert to referralnet_app
           with check (subject_kind = 'referral' and exists (
             select from referral
             where referral.id = subject_id and task.agency_id in (source_agency_id, target_agency_id)));
+    """)
+
+
+def _appointment_policies() -> None:
+    op.execute("""
+        create policy source_read on appointment for select to referralnet_app, referralnet_worker
+          using (source_agency_id = (select acting_case_agency()));
+        -- The source may end a visit (consent withdrawn, cancelled), and cannot move one.
+        create policy source_cancel on appointment for update to referralnet_app
+          using (source_agency_id = (select acting_case_agency())) with check (status = 'cancelled');
+        create policy source_confirm on appointment for update to referralnet_worker
+          using (source_agency_id = (select acting_case_agency()));
+        create policy target_read on appointment for select to referralnet_app
+          using (target_agency_id = (select acting_case_agency()));
+        create policy target_keep on appointment for update to referralnet_app
+          using (target_agency_id = (select acting_case_agency()));
+        create policy target_book on appointment for insert to referralnet_app
+          with check (target_agency_id = (select acting_case_agency()) and exists (
+            select from referral where referral.id = referral_id and referral.status = 'in_progress'
+              and referral.target_agency_id = appointment.target_agency_id
+              and referral.source_agency_id = appointment.source_agency_id));
+        grant select, insert, update (starts_at, time_zone, duration_minutes, mode, status, confirmed_at, version)
+          on appointment to referralnet_app;
+        grant select, update (confirmed_at) on appointment to referralnet_worker;
     """)
 
 

@@ -1,0 +1,76 @@
+"""The network's policy for referrals, as data: how long an answer may take, and whose task each open referral is.
+
+Holidays are not known yet: a business day is Monday to Friday.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from referralnet.referrals.lifecycle import Event, Party, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A deadline counted in hours that pass, day and night."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessDays:
+    """A deadline at the end of the n-th business day after the day of sending, where the target is."""
+
+    count: int
+
+
+ANSWER_WITHIN: Mapping[str, Hours | BusinessDays] = {
+    "urgent": Hours(4),
+    "priority": Hours(24),
+    "routine": BusinessDays(3),
+}
+BUSINESS_WEEKDAYS = frozenset({0, 1, 2, 3, 4})
+BUSINESS_DAY_ENDS_AT = time(17)
+
+# R6: every open state is somebody's task; the database closes it when the state is left.
+WAITS_FOR: Mapping[Status, tuple[Party, str]] = {
+    Status.DRAFT: (Party.SOURCE, "send_referral"),
+    Status.REQUESTED: (Party.TARGET, "answer_referral"),
+    Status.ON_HOLD: (Party.TARGET, "decide_waitlisted_referral"),
+    Status.ACCEPTED: (Party.TARGET, "arrange_service"),
+    Status.IN_PROGRESS: (Party.TARGET, "complete_referral"),
+    Status.CANCELLATION_REQUESTED: (Party.TARGET, "confirm_cancellation"),
+}
+# What the other party has to know or do when it was not its own event.
+TELLS: Mapping[Event, tuple[Party, str]] = {
+    Event.REJECT: (Party.SOURCE, "choose_next_service"),
+    Event.EXPIRE: (Party.SOURCE, "choose_next_service"),
+    Event.NO_SHOW: (Party.SOURCE, "follow_up_missed_visit"),
+    Event.WITHDRAW: (Party.TARGET, "referral_is_over"),
+    Event.FILLED: (Party.TARGET, "referral_is_over"),
+    Event.CONSENT_WITHDRAWN: (Party.TARGET, "referral_is_over"),
+    Event.MARK_ENTERED_IN_ERROR: (Party.TARGET, "referral_is_over"),
+}
+
+
+def answer_due_at(urgency: str, requested_at: datetime, time_zone: str) -> datetime:
+    """The instant (UTC) by which the target answers, frozen on the referral when it is sent.
+
+    Args:
+        urgency: of the need: urgent, priority or routine.
+        requested_at: aware.
+        time_zone: IANA name of the target agency's zone.
+    """
+    allowed = ANSWER_WITHIN[urgency]
+    if isinstance(allowed, Hours):
+        return (requested_at + timedelta(hours=allowed.count)).astimezone(UTC)
+    zone = ZoneInfo(time_zone)
+    day = requested_at.astimezone(zone).date()
+    left = allowed.count
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() in BUSINESS_WEEKDAYS
+    return datetime.combine(day, BUSINESS_DAY_ENDS_AT, zone).astimezone(UTC)

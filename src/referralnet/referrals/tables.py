@@ -1,0 +1,75 @@
+"""Tables of referrals. The migrations hold the guards: the table of transitions, the history, who may write what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import SmallInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referralnet.database.tables import Base
+
+
+class Referral(Base):
+    """What two agencies share of a referral: no survivor, and nothing derived from one (C5)."""
+
+    __tablename__ = "referral"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    source_agency_id: Mapped[UUID]
+    source_agency_kind: Mapped[str]
+    target_agency_id: Mapped[UUID]
+    service_at_location_id: Mapped[UUID]
+    status: Mapped[str]
+    business_status: Mapped[str | None]
+    status_reason: Mapped[str | None]
+    outcome: Mapped[str | None]
+    last_event: Mapped[str | None]
+    changed_at: Mapped[datetime]
+    service_type: Mapped[str]
+    urgency: Mapped[str]
+    region: Mapped[str]
+    language: Mapped[str]
+    household_size: Mapped[int] = mapped_column(SmallInteger)
+    age_band: Mapped[str]
+    accessibility: Mapped[list[str]]
+    immigration_sensitive: Mapped[bool]
+    held_capacity_id: Mapped[UUID | None]
+    version: Mapped[int]
+    created_at: Mapped[datetime]
+    requested_at: Mapped[datetime | None]
+    answer_due_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class ReferralEvent(Base):
+    """One step of a referral's history, written by the database itself at every change."""
+
+    __tablename__ = "referral_event"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    referral_id: Mapped[UUID]
+    sequence: Mapped[int]
+    event: Mapped[str]
+    from_status: Mapped[str]
+    to_status: Mapped[str]
+    business_status: Mapped[str | None]
+    reason: Mapped[str | None]
+    by_agency_id: Mapped[UUID | None]
+    by_member_id: Mapped[UUID | None]
+    at: Mapped[datetime]
+
+
+class SurvivorReferral(Base):
+    """Whom a referral is for: in the custodian's custody alone."""
+
+    __tablename__ = "survivor_referral"
+
+    referral_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    need_id: Mapped[UUID]
+    release_id: Mapped[UUID]
+    coordinator_id: Mapped[UUID]
