@@ -65,7 +65,8 @@ class GraphQLEndpoint:
         self._schema = schema
         self._resources = resources
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
+        """Take one request."""
         try:
             operation = await _read_operation(request)
         except BadRequest as bad:

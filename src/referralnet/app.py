@@ -1,0 +1,100 @@
+"""The composition root: settings in, an application out. Nothing else makes a database, a keyring or a carrier."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from referralnet.api.context import Resources
+from referralnet.api.endpoint import GraphQLEndpoint
+from referralnet.api.headers import SecurityHeaders
+from referralnet.api.schema import build_schema
+from referralnet.clock import SystemClock
+from referralnet.database.acting import Nobody
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from referralnet.settings import Settings
+
+
+class SettingMissing(Exception):
+    """A setting is needed for this and has no value."""
+
+
+def open_database(settings: Settings, role: str) -> Database:
+    """The database as `role`: app, worker or owner.
+
+    Raises:
+        SettingMissing: naming the variable.
+    """
+    name = "database_url" if role == "app" else f"database_{role}_url"
+    url = getattr(settings, name)
+    if url is None:
+        raise SettingMissing(f"REFERRALNET_{name.upper()} is not set; `referralnet run` needs none of them")
+    return Database(
+        url.get_secret_value(),
+        connections_max=settings.database_connections_max,
+        command_timeout_seconds=settings.database_command_timeout_seconds,
+    )
+
+
+def load_keyring(settings: Settings) -> Keyring:
+    """The keyring from the environment or its file.
+
+    Raises:
+        SettingMissing: there is neither; a service must not make up keys of its own.
+        KeyringUnusable: it cannot be read.
+    """
+    if settings.keyring is not None:
+        return Keyring.parse(settings.keyring.get_secret_value())
+    path = settings.keyring_file or Path(settings.data_folder) / "keyring.json"
+    if not path.exists():
+        raise SettingMissing(
+            f"no keyring at {path}: `referralnet keyring create` makes one, REFERRALNET_KEYRING_FILE names it"
+        )
+    return Keyring.parse(path.read_text("utf-8"))
+
+
+def open_resources(settings: Settings) -> Resources:
+    """What the API's surfaces work with, for the application role."""
+    return Resources(open_database(settings, "app"), load_keyring(settings), SystemClock(), settings)
+
+
+def build_app(resources: Resources, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """The web application: GraphQL, the carrier's webhooks, the console, and a health answer."""
+    schema = build_schema(introspection=resources.settings.environment == "development")
+    routes: list[BaseRoute] = [
+        Route("/graphql", GraphQLEndpoint(schema, resources).answer, methods=["POST"]),
+        Route("/health", HealthEndpoint(resources.database).answer, methods=["GET"]),
+        *extra_routes,
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await resources.database.close()
+
+    return Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)], lifespan=lifespan)
+
+
+class HealthEndpoint:
+    """Whether this process can reach its database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def answer(self, _request: Request) -> Response:
+        try:
+            async with self._database.transaction(Nobody()) as session:
+                await session.execute(text("select 1"))
+        except (OSError, SQLAlchemyError, TimeoutError):
+            return PlainTextResponse("no database", 503)
+        return PlainTextResponse("ok")

@@ -1,0 +1,43 @@
+"""`referralnet serve`: the API, for as long as it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from referralnet.cli.options import fail, load_settings
+
+
+def serve(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Server processes; each keeps its own connections.")] = 1,
+) -> None:
+    """Serve the GraphQL API, the webhooks and the console."""
+    import uvicorn
+
+    settings = load_settings()
+    if settings.database_url is None:
+        raise fail("REFERRALNET_DATABASE_URL is not set; `referralnet run` starts a network to try without it")
+    uvicorn.run(
+        "referralnet.cli.serve:make_app",
+        factory=True,
+        host=settings.listen_host,
+        port=settings.listen_port,
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=10,
+        limit_concurrency=512,
+    )
+
+
+def make_app() -> object:
+    """The application of one server process, from its environment."""
+    from referralnet.app import build_app, open_resources
+    from referralnet.logging import configure_logging
+
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return build_app(open_resources(settings))
