@@ -21,6 +21,7 @@ _IN_SQL = re.compile(
     r"|(?::\w+|\$\d+|acting_\w+\(\)\)?)\s*=\s*[\w.]*agency_id",  # :agency_id = agency_id
     re.IGNORECASE,
 )
+_CLAUSE = re.compile(r"\b(set|where|on|having|when|and|or|not)\b", re.IGNORECASE)
 
 
 def check(source: Source) -> Iterator[Finding]:
@@ -35,8 +36,14 @@ def check(source: Source) -> Iterator[Finding]:
     for text, node in _strings(source.tree):
         for match in _IN_SQL.finditer(text):
             line = node.lineno + text.count("\n", 0, match.start())
-            if not source.excuses(RULE, node):
+            if not _assigns(text[: match.start()]) and not source.excuses(RULE, node):
                 yield Finding(source.path, line, RULE, _MESSAGE)
+
+
+def _assigns(sql_before: str) -> bool:
+    """Whether what follows `sql_before` is the assignment of an update, and no condition."""
+    clauses = _CLAUSE.findall(sql_before)
+    return bool(clauses) and clauses[-1].lower() == "set"
 
 
 def _conditions(call: ast.Call) -> Iterator[ast.expr]:

@@ -40,7 +40,8 @@ def test_an_area_that_ends_a_transaction_is_found(planted: str) -> None:
     "fine",
     [
         "await session.flush()",
-        "await session.begin_nested()",
+        "step = await session.begin_nested(); await step.rollback()",
+        "async with session.begin_nested() as step: await step.rollback()",
         "connection.commit()  # lint: commit the operator's own connection, outside any request",
     ],
 )
@@ -69,6 +70,7 @@ def test_the_edge_may_commit() -> None:
         "text('select id from referral where agency_id in (select id from agency)')",
         "text('select id from referral where :agency = agency_id')",
         "text('select id from referral where agency_id = (select acting_agency())')",
+        "text('update organization set name = :name where agency_id = :agency')",
         "text(f'select id from referral where agency_id = {agency}')",
         "select(Referral).where(Referral.agency_id == agency)  # lint: agency-filter",
         "select(Referral).where(Referral.agency_id == agency)  # lint: commit another rule's reason",
@@ -85,6 +87,7 @@ def test_a_filter_by_agency_outside_its_place_is_found(planted: str) -> None:
         "select(Agency).join(Referral, Agency.agency_id == Referral.agency_id)",
         "select(Referral.agency_id).where(Referral.id == referral_id)",
         "text('select 1 from member m join agency a on m.agency_id = a.id')",
+        "text('update organization set name = :name, agency_id = :agency where id = :id')",
         "text('insert into notice (id, agency_id) values (:id, :agency_id)')",
         "select(Link).where(Link.agency_id == agency)  # lint: agency-filter one chain, for the operator",
         "text('select 1 from link where agency_id = :id -- lint: agency-filter one chain, for the operator')",
@@ -135,6 +138,7 @@ def test_identity_in_a_log_call_is_found(planted: str) -> None:
         "log.info('accepted', referral_id=referral_id, count=3)",
         "log.error('crashed', error=type(error).__name__)",
         "log.info('ran', job=job_name)",
+        "log.info('ran', job=job.name)",
         "record.info(f'{survivor.given_name}')",
         "log.info('asked', login=login)  # lint: log-identity the operator's own, typed on this host",
     ],
