@@ -1,0 +1,61 @@
+"""Which columns an import fills, read off the tables themselves, and how each cell becomes a value."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlalchemy import Table
+
+from referralnet.database.tables import Base
+from referralnet.directory import tables as _tables  # noqa: F401 (declares the tables)
+from referralnet.directory.formats import FILES
+from referralnet.directory.values import BY_TYPE, SPECIAL
+
+# Kept by ReferralNet itself; no package brings them.
+OWN_COLUMNS = {"id", "package", "source_id", "gone_at", "confidential", "agency_id", "held"}
+NAMESPACE = uuid.UUID("5a1c9f0e-7d52-5b0e-9c8e-3d9a6f1f2b47")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One HSDS column: `reference` is the table it names a row of, `read` turns text into a value or is None."""
+
+    name: str
+    required: bool
+    reference: str | None
+    read: Callable[[str], object] | None
+
+
+def table_of(name: str) -> Table:
+    return Base.metadata.tables[name]
+
+
+@lru_cache(maxsize=64)
+def columns_of(table: str) -> tuple[Column, ...]:
+    """The columns a package may fill, in its order. `attribute.link_id` names a row of `link_entity`'s table."""
+    found = []
+    for column in table_of(table).columns:
+        if column.name in OWN_COLUMNS:
+            continue
+        reference = next((key.column.table.name for key in column.foreign_keys), None)
+        if (table, column.name) == ("attribute", "link_id"):
+            reference = "*"
+        read = SPECIAL.get((table, column.name)) or BY_TYPE.get(column.type.python_type)
+        found.append(Column(column.name, not column.nullable, reference, None if reference else read))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def referenced_tables() -> frozenset[str]:
+    """Tables whose ids other rows may name, so that an import remembers them."""
+    named = {column.reference for table in FILES for column in columns_of(table) if column.reference}
+    # An attribute may hang on any of these (HSDS attribute.link_entity).
+    return frozenset(named - {"*"}) | {"organization", "service", "location", "service_at_location", "program", "phone"}
+
+
+def record_id(package: str, table: str, source_id: str) -> uuid.UUID:
+    """The same record has the same id in every import."""
+    return uuid.uuid5(NAMESPACE, f"{package}\x1f{table}\x1f{source_id}")

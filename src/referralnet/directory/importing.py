@@ -1,0 +1,156 @@
+"""Import an HSDS package: all of it or nothing, the same result each time, and every dirty row told (D6)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.directory.custody import count_unmarked, refresh_custody
+from referralnet.directory.entries import rebuild_entries
+from referralnet.directory.formats import FILES
+from referralnet.directory.merging import Counts, merge
+from referralnet.directory.packages import Package, open_package
+from referralnet.directory.problems import Problems, Severity
+from referralnet.directory.reading import Reading, Record
+from referralnet.directory.stand_ins import stand_ins
+from referralnet.directory.tables import DirectoryImport
+from referralnet.directory.taxonomy import TAXONOMY_PACKAGE, shared_terms
+from referralnet.published import path as published_path
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did: rows by table, search rows rewritten, and what was wrong."""
+
+    package: str
+    version: str
+    counts: dict[str, Counts]
+    entries_changed: int
+    problems: Problems
+
+    @property
+    def rows_read(self) -> int:
+        return sum(counts.read for counts in self.counts.values())
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.entries_changed) or any(counts.changed for counts in self.counts.values())
+
+
+def _silent(_table: str, _rows: int) -> None:
+    """Nobody watches."""
+
+
+async def import_package(
+    session: AsyncSession,
+    path: Path,
+    *,
+    name: str | None = None,
+    now: dt.datetime,
+    dry_run: bool = False,
+    progress: Progress = _silent,
+) -> ImportResult:
+    """Import a folder or a zip of HSDS CSV files in the transaction of `session` (owner role, Operator).
+
+    `name` is what the package is called: the same name later means the same records. A `dry_run` does all and
+    undoes it, so that the result tells what would have happened. `progress` is told the rows of each table as they come.
+
+    Raises:
+        PackageUnreadable: the package cannot be read; the transaction must be rolled back.
+    """
+    package = open_package(path, name)
+    await session.execute(text("select pg_advisory_xact_lock(hashtext('referralnet directory import'))"))
+    async with session.begin_nested() as undoable:
+        if package.name != TAXONOMY_PACKAGE and not await shared_terms(session):
+            await import_taxonomy(session, now=now)
+        result = await _import(session, package, now=now, progress=progress)
+        if dry_run:
+            await undoable.rollback()
+    return result
+
+
+async def import_taxonomy(session: AsyncSession, *, now: dt.datetime, progress: Progress = _silent) -> ImportResult:
+    """Load providers/taxonomy; where it changed, every package's search rows follow."""
+    package = open_package(published_path("providers", "taxonomy"), TAXONOMY_PACKAGE)
+    package.others.clear()  # synonyms.csv is read by search, not by an import
+    result = await _import(session, package, now=now, progress=progress)
+    if result.changed:
+        for (name,) in (await session.execute(text("select distinct package from service_at_location"))).all():
+            await refresh_custody(session, name)
+            await rebuild_entries(session, name)
+    return result
+
+
+async def _import(session: AsyncSession, package: Package, *, now: dt.datetime, progress: Progress) -> ImportResult:
+    problems = Problems()
+    reading = Reading(package.name, problems, await shared_terms(session))
+    for source in package.folded:
+        reading.fold(source, package)
+    counts = {}
+    for table in FILES:
+        counts[table] = await merge(
+            session, table, package.name, _records(reading, package, table), now=now, progress=progress
+        )
+    custody_changed = await refresh_custody(session, package.name)
+    entries_changed = 0
+    if custody_changed or any(count.changed for count in counts.values()):
+        entries_changed = await rebuild_entries(session, package.name)
+    await _tell_the_rest(session, package, problems)
+    result = ImportResult(package.name, package.version, counts, entries_changed, problems)
+    if result.changed:
+        session.add(_remembered(result, now))
+        await session.flush()
+    return result
+
+
+def _records(reading: Reading, package: Package, table: str) -> Iterator[Record]:
+    for source in package.files.get(table, []):
+        yield from reading.records(table, source)
+    if table == "organization":
+        yield from stand_ins(reading, package)
+
+
+def _remembered(result: ImportResult, now: dt.datetime) -> DirectoryImport:
+    told = {
+        table: {"inserted": count.inserted, "updated": count.updated, "unchanged": count.unchanged, "gone": count.gone}
+        for table, count in result.counts.items()
+        if count.read or count.gone
+    }
+    return DirectoryImport(
+        id=uuid.uuid4(), package=result.package, started_at=now, finished_at=dt.datetime.now(dt.UTC), counts=told
+    )
+
+
+_STREET_TOLD = """
+    select distinct service.source_id from service
+      join service_at_location at on at.service_id = service.id and at.gone_at is null
+      join address on address.location_id = at.location_id and address.confidential and address.gone_at is null
+      join organization on organization.id = service.organization_id
+     where service.package = :package and service.gone_at is null
+       and concat_ws(' ', service.name, service.description, service.eligibility_description,
+                     service.application_process, organization.name, organization.description)
+           ilike any (array['%' || address.address_1 || '%', '%' || address.postal_code || '%'])
+"""
+
+
+async def _tell_the_rest(session: AsyncSession, package: Package, problems: Problems) -> None:
+    """What concerns no single row: files that are not kept, marks that went missing, texts that tell a hidden street."""
+    for source in package.others:
+        rows = sum(1 for _row in source.rows()) - 1
+        message = f"{max(rows, 0)} rows read and not kept: no table for them yet"
+        problems.add(Severity.NOTE, source.name, 0, "", "", message)
+    unmarked = await count_unmarked(session, package.name)
+    if unmarked:
+        message = f"{unmarked} places stay confidential though the package marks them no longer"
+        problems.add(Severity.NOTE, "attributes.csv", 0, "", "", message, "An import never makes a place public.")
+    for source_id in await session.scalars(text(_STREET_TOLD), {"package": package.name}):
+        message = f"a public text of service {source_id} tells the street or the ZIP code of its confidential place"
+        problems.add(Severity.NOTE, "services.csv", 0, "description", "", message, "Take it out of the text.")

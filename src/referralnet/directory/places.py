@@ -1,0 +1,108 @@
+"""ZIP codes, grid cells and counties: where a search looks, without asking where any confidential place is (D3)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+
+import zipcodes
+
+from referralnet.errors import Refusal
+
+CELLS_PER_DEGREE = 4
+"""A cell is a quarter of a degree: about 28 km north to south, and 21 km west to east at Chicago."""
+KILOMETERS_PER_DEGREE = 111.195
+"""Of latitude, on a sphere of 6,371 km."""
+WITHIN_KILOMETERS_MAX = 500
+
+
+class UnknownZip(Refusal):
+    """There is no such ZIP code."""
+
+    code = "UNKNOWN_ZIP"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The middle of a ZIP code area. `county` is as in coverage cells: "county:IL/cook"."""
+
+    zip_code: str
+    latitude: float
+    longitude: float
+    county: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What lies within a radius of a ZIP code: grid cells for public places, coverage cells for all others."""
+
+    center: Place
+    within_kilometers: float
+    point_cells: tuple[str, ...]
+    coverage_cells: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def _zip_places() -> dict[str, Place]:
+    places = {}
+    for row in zipcodes.list_all():  # type: ignore[no-untyped-call]
+        county = str(row["county"]).lower().removesuffix(" county").strip()
+        if row["lat"] and row["long"] and county:
+            code, state = str(row["zip_code"]), str(row["state"])
+            places[code] = Place(code, float(row["lat"]), float(row["long"]), f"county:{state}/{county}", state)
+    return places
+
+
+@lru_cache(maxsize=1)
+def _places_by_cell() -> dict[str, list[Place]]:
+    cells = defaultdict(list)
+    for place in _zip_places().values():
+        cells[point_cell(place.latitude, place.longitude)].append(place)
+    return cells
+
+
+def zip_place(zip_code: str) -> Place | None:
+    """The place of a five-digit ZIP code, or None."""
+    return _zip_places().get(zip_code)
+
+
+def point_cell(latitude: float, longitude: float) -> str:
+    return f"point:{math.floor(latitude * CELLS_PER_DEGREE)}:{math.floor(longitude * CELLS_PER_DEGREE)}"
+
+
+def distance_kilometers(latitude: float, longitude: float, place: Place) -> float:
+    """Along the great circle, by the haversine formula."""
+    first, second = math.radians(latitude), math.radians(place.latitude)
+    half = math.sin((second - first) / 2) ** 2
+    half += math.cos(first) * math.cos(second) * math.sin(math.radians(place.longitude - longitude) / 2) ** 2
+    return 2 * 6371.0 * math.asin(math.sqrt(half))
+
+
+@lru_cache(maxsize=512)
+def surroundings(zip_code: str, within_kilometers: float) -> Surroundings:
+    """Cells that a circle touches, and the counties and states with a ZIP code inside it.
+
+    Raises:
+        UnknownZip: no such ZIP code.
+    """
+    center = zip_place(zip_code.strip()[:5])
+    if center is None:
+        raise UnknownZip(field="zip_code")
+    high = within_kilometers / KILOMETERS_PER_DEGREE
+    wide = high / max(math.cos(math.radians(min(abs(center.latitude) + high, 89.0))), 0.01)
+    rows = range(_index(center.latitude - high), _index(center.latitude + high) + 1)
+    columns = range(_index(center.longitude - wide), _index(center.longitude + wide) + 1)
+    cells = tuple(f"point:{row}:{column}" for row in rows for column in columns)
+    near = {center.county, f"state:{center.state}"}
+    for cell in cells:
+        for place in _places_by_cell().get(cell, ()):
+            if distance_kilometers(place.latitude, place.longitude, center) <= within_kilometers:
+                near |= {place.county, f"state:{place.state}"}
+    return Surroundings(center, within_kilometers, cells, tuple(sorted(near)))
+
+
+def _index(degrees: float) -> int:
+    return math.floor(degrees * CELLS_PER_DEGREE)

@@ -1,0 +1,39 @@
+"""Services whose organization the package names nowhere: kept under a stand-in, because the help they offer is real.
+
+Real 1.x exports leave out organizations that their services refer to. A later import that has the organization puts its
+name in place of the stand-in, since the id is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from referralnet.directory.columns import columns_of, record_id
+from referralnet.directory.packages import Package
+from referralnet.directory.problems import Severity
+from referralnet.directory.reading import Reading, Record
+
+
+def stand_ins(reading: Reading, package: Package) -> Iterator[Record]:
+    """An organization for every id that services give and no row has; called when the organizations have been read."""
+    known = reading.known.setdefault("organization", {})
+    for source in package.files.get("service", []):
+        names = [name.lower() for name in source.header()]
+        if "organization_id" not in names:
+            continue
+        position = names.index("organization_id")
+        missing: set[str] = set()
+        for line, cells in list(source.rows())[1:]:
+            wanted = cells[position].strip() if position < len(cells) else ""
+            if not wanted or (wanted in known and wanted not in missing):
+                continue
+            message = "names an organization that the package does not describe: kept under a stand-in name"
+            reading.problems.add(
+                Severity.MENDED, source.name, line, "organization_id", wanted, message, "Add it to organizations.csv."
+            )
+            if wanted not in missing:
+                missing.add(wanted)
+                known[wanted] = record_id(reading.package, "organization", wanted)
+                named = f"Organization {wanted} (not named by its directory)"
+                values = [named if column.name == "name" else None for column in columns_of("organization")]
+                yield (known[wanted], reading.package, wanted, *values)

@@ -1,0 +1,53 @@
+"""The project's own taxonomy of victim services, and what words typed into the search box mean."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.published import path
+
+TAXONOMY_PACKAGE = "referralnet-taxonomy"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a phrase asks for: a "category" or a "language" with its code, "takes_children" or "available_tonight"."""
+
+    kind: str
+    code: str
+
+
+async def shared_terms(session: AsyncSession) -> dict[str, UUID]:
+    """Terms of the project's taxonomy by the id they have in its CSV and, the English ones, by their code."""
+    rows = await session.execute(
+        text("select source_id, code, language, id from taxonomy_term where package = :package and gone_at is null"),
+        {"package": TAXONOMY_PACKAGE},
+    )
+    terms: dict[str, UUID] = {}
+    for source_id, code, language, term_id in rows:
+        terms[source_id] = term_id
+        if code and language == "en":
+            terms[code] = term_id
+    return terms
+
+
+@lru_cache(maxsize=1)
+def meanings() -> dict[str, Meaning]:
+    """Phrases in lower case, from synonyms.csv and from the names of the terms themselves; synonyms win."""
+    known: dict[str, Meaning] = {}
+    for row in _rows("taxonomy_terms.csv"):
+        known[row["name"].lower()] = Meaning("category", row["code"])
+    for row in _rows("synonyms.csv"):
+        known[row["phrase"].lower()] = Meaning(row["meaning"], row["code"])
+    return known
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with path("providers", "taxonomy", name).open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
