@@ -66,3 +66,8 @@ class Carrier(Protocol):
 
     async def close(self) -> None:
         """Close connections."""
+
+
+SIGNATURE_HEADER = "X-Twilio-Signature"
+STATUS_PATH = "/webhooks/twilio/status"
+INBOUND_PATH = "/webhooks/twilio/inbound"

@@ -12,6 +12,7 @@ import aiohttp
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
+from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from referralnet.messaging.carriers import Accepted, Ambiguous, Busy, Refused, RemoteText
@@ -108,7 +109,7 @@ class TwilioCarrier:
             )
         except TwilioRestException as refused:
             raise self._sorted(refused) from None
-        except aiohttp.ClientConnectorError:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             # The connection was never made, so nothing was handed over.
             raise Busy(_BUSY_SECONDS) from None
         except (TimeoutError, aiohttp.ClientError, asyncio.IncompleteReadError, ValueError):
@@ -137,3 +138,8 @@ class TwilioCarrier:
     async def close(self) -> None:
         """Close the pooled connections."""
         await self._http.close()
+
+
+def signature_of(auth_token: str, url: str, form: Mapping[str, str]) -> str:
+    """The value of X-Twilio-Signature for a form posted to `url`, for whoever plays the carrier."""
+    return str(RequestValidator(auth_token).compute_signature(url, dict(form)))

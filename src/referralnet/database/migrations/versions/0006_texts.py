@@ -38,6 +38,7 @@ def _texts() -> None:
           fence bigint not null default 0,
           attempts integer not null default 0,
           lease_until timestamptz,
+          told_at timestamptz,
           carrier_sid text unique,
           error_code text,
           to_sealed bytea,

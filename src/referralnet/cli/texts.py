@@ -1,0 +1,72 @@
+"""`referralnet texts`: check and read the published wording, and write from an example phone."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="The wording of texts, and the example phone.")
+
+
+@app.command()
+def check() -> None:
+    """Prove the published wording neutral, short enough and complete; names each rule that is broken."""
+    from referralnet.messaging.checking import problems
+
+    found = list(dict.fromkeys(problems()))
+    for problem in found:
+        typer.echo(problem, err=True)
+    if found:
+        raise typer.Exit(1)
+    typer.echo("Every text is neutral, fits its segments and says how to answer.")
+
+
+@app.command()
+def preview(language: str = typer.Option("en", help="A folder of notifications/, e.g. en or es.")) -> None:
+    """Show every text as the phone shows it, with its encoding and segments."""
+    from referralnet.messaging import segments, wording
+    from referralnet.messaging.checking import occasions
+
+    if language not in wording.languages():
+        typer.echo(f"There is no wording in {language!r}; there is {', '.join(wording.languages())}.", err=True)
+        raise typer.Exit(2)
+    occasion = next(occasions())
+    for message in wording.Message:
+        body = wording.render(message, language, occasion if wording.catalogue()[message].variables else None)
+        count = segments.cost(body)
+        typer.echo(f"{message} ({count.encoding}, {count.units} letters, {count.segments} segment)\n  {body}\n")
+
+
+@app.command()
+def phone() -> None:
+    """Show what the example phones have got and written, oldest first."""
+    from referralnet.messaging.carriers.recording import read_phone
+    from referralnet.settings import Settings
+
+    for line in read_phone(Settings().data_folder):
+        typer.echo(f"{line.at:%Y-%m-%d %H:%M:%S} {'to' if line.incoming else 'from'} {line.number}: {line.body}")
+
+
+@app.command()
+def answer(
+    number: str = typer.Argument(help="The example phone's number, e.g. +13125550142."),
+    body: str = typer.Argument(help="What it writes: 1, 2, 3, STOP ..."),
+) -> None:
+    """Write from an example phone to the running network (recording carrier only)."""
+    import asyncio
+
+    from referralnet.app import load_keyring
+    from referralnet.messaging.carriers.choosing import webhook_token
+    from referralnet.messaging.carriers.recording import write_from_phone
+    from referralnet.settings import Settings
+
+    settings = Settings()
+    if settings.carrier != "recording":
+        typer.echo("Only the recording carrier has example phones.", err=True)
+        raise typer.Exit(2)
+    token = webhook_token(settings, load_keyring(settings))
+    status = asyncio.run(
+        write_from_phone(
+            settings.data_folder, number=number, body=body, auth_token=token, public_base_url=settings.public_base_url
+        )
+    )
+    typer.echo(f"The network answered {status}.")

@@ -1,0 +1,69 @@
+"""Read what survivors wrote."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+
+from referralnet.appointments.confirming import confirm_by_text
+from referralnet.database.acting import Custodian, Dispatcher
+from referralnet.identity.tasks import open_task
+from referralnet.jobs.work import Work
+from referralnet.messaging.inbound import (
+    Confirmation,
+    Received,
+    answer_in_custody,
+    answer_number,
+    take_inbound,
+    waiting_inbound,
+)
+
+
+async def run(work: Work) -> int:
+    """Handle every waiting text in the order it came; returns how many."""
+    async with work.database.transaction(Dispatcher()) as session:
+        waiting = await waiting_inbound(session)
+    handled = 0
+    for inbound_id in waiting:
+        handled += await _handle(work, inbound_id)
+    return handled
+
+
+async def _handle(work: Work, inbound_id: UUID) -> int:
+    # The text stays locked until every custody has acted; after a crash all of it is done again, and each part is the
+    # same when done twice.
+    async with work.database.transaction(Dispatcher()) as session:
+        received = await take_inbound(session, work.keyring, inbound_id, now=work.now())
+        if received is None:
+            return 0
+        agency_ids = (await session.scalars(text("select id from agency order by id"))).all()
+        await _in_every_custody(work, received, [UUID(str(agency_id)) for agency_id in agency_ids])
+        await answer_number(session, work.keyring, received, now=work.now())
+    return 1
+
+
+async def _in_every_custody(work: Work, received: Received, agency_ids: list[UUID]) -> None:
+    asked: list[tuple[datetime, UUID, Confirmation]] = []
+    for agency_id in agency_ids:
+        async with work.database.transaction(Custodian(agency_id)) as session:
+            found = await answer_in_custody(session, agency_id, received, now=work.now())
+        asked += [(confirmation.asked_at, agency_id, confirmation) for confirmation in found]
+    if asked:
+        _, agency_id, last_asked = max(asked, key=lambda item: item[0])
+        await _confirm(work, agency_id, last_asked)
+
+
+async def _confirm(work: Work, agency_id: UUID, confirmation: Confirmation) -> None:
+    now = work.now()
+    async with work.database.transaction(Custodian(agency_id)) as session:
+        if not await confirm_by_text(session, confirmation.appointment_id, now=now):
+            await open_task(
+                session,
+                agency_id=agency_id,
+                kind="confirmation_too_late",
+                subject_kind="referral",
+                subject_id=confirmation.referral_id,
+                now=now,
+            )

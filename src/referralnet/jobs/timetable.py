@@ -1,0 +1,44 @@
+"""The whole schedule. The database holds every due time; a job only looks, so any number of workers may tick."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from referralnet.jobs import (
+    apply_callbacks,
+    expire_referrals,
+    plan_texts,
+    read_inbound,
+    seal_audit,
+    send_texts,
+    settle_unknown,
+    sweep_leases,
+)
+from referralnet.jobs.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job: what it runs, how often it looks, and which table's new rows wake it at once."""
+
+    run: Callable[[Work], Awaitable[int]]
+    every_seconds: float
+    wakes_on: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return self.run.__module__.rpartition(".")[2]
+
+
+TIMETABLE = (
+    Job(read_inbound.run, every_seconds=1, wakes_on="inbound_text"),
+    Job(plan_texts.run, every_seconds=1, wakes_on="notice"),
+    Job(send_texts.run, every_seconds=1, wakes_on="text_message"),
+    Job(apply_callbacks.run, every_seconds=1, wakes_on="carrier_callback"),
+    Job(sweep_leases.run, every_seconds=5),
+    Job(settle_unknown.run, every_seconds=15),
+    Job(expire_referrals.run, every_seconds=30),
+    Job(seal_audit.run, every_seconds=2),
+)

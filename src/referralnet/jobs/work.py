@@ -1,0 +1,33 @@
+"""What every job is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from referralnet.messaging.sending import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The worker's database, keys, clock and carrier, and how much of it at once."""
+
+    sender: Sender
+    texts_at_once: int
+    text_unlisted_seconds: float
+
+    @property
+    def database(self) -> Database:
+        """As the worker role."""
+        return self.sender.database
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys that wrap all others."""
+        return self.sender.keyring
+
+    def now(self) -> datetime:
+        """The present instant."""
+        return self.sender.clock.now()

@@ -1,0 +1,88 @@
+"""The worker process: APScheduler ticks the timetable, new rows wake it, SIGTERM drains it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from referralnet.jobs.listening import listen
+from referralnet.jobs.timetable import TIMETABLE, Job
+from referralnet.jobs.work import Work
+
+_log = structlog.get_logger("referralnet.jobs")
+
+
+class Worker:
+    """One worker. Its scheduler keeps nothing: every due time, lease and state stands in the database."""
+
+    def __init__(self, work: Work, timetable: tuple[Job, ...] = TIMETABLE) -> None:
+        self._work = work
+        self._timetable = timetable
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._running: set[asyncio.Task[None]] = set()
+        self._awake: dict[str, bool] = {}
+
+    def start(self) -> None:
+        """Tick every job from now on."""
+        # It warns whenever a tick finds the job still running, which is the ordinary case under load.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        for job in self._timetable:
+            self._scheduler.add_job(self.look, "interval", [job], seconds=job.every_seconds, id=job.name, coalesce=True)
+        self._scheduler.start()
+        for job in self._timetable:
+            self.look(job)
+
+    def look(self, job: Job) -> None:
+        """Run a job now, or once more after the run that is under way."""
+        if job.name in self._awake:
+            self._awake[job.name] = True
+            return
+        self._awake[job.name] = False
+        task = asyncio.create_task(self._run(job))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def wake(self, table: str) -> None:
+        """Run the jobs that new rows of this table concern."""
+        for job in self._timetable:
+            if job.wakes_on == table and self._scheduler.running:
+                self.look(job)
+
+    async def _run(self, job: Job) -> None:
+        again = True
+        while again:
+            self._awake[job.name] = False
+            try:
+                await job.run(self._work)
+            except Exception as error:  # noqa: BLE001 (whatever one run meets, the next tick looks again)
+                _log.error("job_failed", job=job.name, exc_info=error)
+            again = self._awake[job.name] and self._scheduler.running
+        del self._awake[job.name]
+
+    async def drain(self) -> None:
+        """Start nothing new, and finish what runs: the scheduler's own shutdown would cut it off."""
+        self._scheduler.shutdown(wait=False)
+        while self._running:
+            await asyncio.wait(self._running)
+
+
+async def run_worker(work: Work, *, listen_url: str) -> None:
+    """Work until SIGTERM or SIGINT, then drain."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    worker = Worker(work)
+    worker.start()
+    listening = asyncio.create_task(listen(listen_url, worker.wake))
+    _log.info("worker_started")
+    await stop.wait()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    await worker.drain()
+    await work.sender.carrier.close()
+    await work.database.close()
+    _log.info("worker_stopped")

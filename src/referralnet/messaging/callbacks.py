@@ -1,0 +1,138 @@
+"""What the carrier reports about a text: statuses only ever move forward, and settle what was unknown (M5, M7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.database.acting import Dispatcher
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.lookup import lookup_hash
+from referralnet.identity.tasks import settle_tasks
+from referralnet.messaging.claiming import NOT_SENT_TASK, number_of_text
+from referralnet.messaging.outbox import UNSETTLED_TASK, DueText, tell_a_person
+from referralnet.messaging.suppressing import OPTED_OUT_AT_CARRIER, suppress
+from referralnet.messaging.tables import CarrierCallback, TextMessage, TextState
+
+# How far along each state is. A report moves a text only to a higher rank; `delivered` is the last word, even when late.
+RANK = {
+    TextState.ACCEPTED: 1,
+    TextState.SENT: 2,
+    TextState.UNDELIVERED: 3,
+    TextState.FAILED: 3,
+    TextState.DELIVERED: 4,
+}
+REPORTED = {
+    "accepted": TextState.ACCEPTED,
+    "scheduled": TextState.ACCEPTED,
+    "queued": TextState.ACCEPTED,
+    "sending": TextState.ACCEPTED,
+    "sent": TextState.SENT,
+    "delivered": TextState.DELIVERED,
+    "read": TextState.DELIVERED,
+    "undelivered": TextState.UNDELIVERED,
+    "failed": TextState.FAILED,
+    "canceled": TextState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One verified status of one text."""
+
+    carrier_sid: str
+    status: str
+    error_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """A report that waits to be applied, and the text it is about."""
+
+    id: UUID
+    text: DueText
+    report: Report
+
+
+def moves_forward(present: TextState, reported: TextState) -> bool:
+    """Whether a report may change a text; where it has not been seen at the carrier, any report is news. Pure."""
+    return RANK[reported] > RANK.get(present, 0)
+
+
+async def unhandled_callbacks(session: AsyncSession, *, first: int = 500) -> Sequence[StoredReport]:
+    """Reports that wait, oldest first, with the custody of their texts; for the dispatcher."""
+    rows = await session.execute(
+        select(
+            CarrierCallback.id,
+            CarrierCallback.text_id,
+            TextMessage.agency_id,
+            CarrierCallback.carrier_sid,
+            CarrierCallback.status,
+            CarrierCallback.error_code,
+        )
+        .outerjoin(TextMessage, TextMessage.id == CarrierCallback.text_id)
+        .where(CarrierCallback.handled_at.is_(None))
+        .order_by(CarrierCallback.received_at, CarrierCallback.id)
+        .limit(first)
+    )
+    return [
+        StoredReport(row.id, DueText(row.text_id, row.agency_id), Report(row.carrier_sid, row.status, row.error_code))
+        for row in rows
+    ]
+
+
+async def handle_callbacks(database: Database, *, keyring: Keyring, now: datetime) -> int:
+    """Apply every waiting report. Returns how many were handled; one whose text is being sent right now waits its turn."""
+    async with database.transaction(Dispatcher()) as session:
+        waiting = await unhandled_callbacks(session)
+    handled = 0
+    for stored in waiting:
+        async with database.transaction(stored.text.custody) as session:
+            if not await apply_report(session, stored.text, stored.report, keyring=keyring, now=now):
+                continue
+            await session.execute(update(CarrierCallback).where(CarrierCallback.id == stored.id).values(handled_at=now))
+            handled += 1
+    return handled
+
+
+async def apply_report(
+    session: AsyncSession, text: DueText, report: Report, *, keyring: Keyring, now: datetime
+) -> bool:
+    """Move a text forward to what the carrier reports, in its custody.
+
+    Returns:
+        False where another transaction holds the text and the report has to wait.
+    """
+    reported = REPORTED.get(report.status)
+    exists = await session.scalar(select(TextMessage.id).where(TextMessage.id == text.id))
+    if reported is None or exists is None:
+        return True  # nothing of ours, or a status that says nothing
+    locked = select(TextMessage).where(TextMessage.id == text.id).with_for_update(skip_locked=True)
+    row = (await session.scalars(locked)).one_or_none()
+    if row is None:
+        return False
+    present = TextState(row.state)
+    if not moves_forward(present, reported):
+        return True
+    values = {"state": reported, "state_at": now, "lease_until": None, "carrier_sid": row.carrier_sid or report.carrier_sid}
+    if present not in RANK:
+        # It is with the carrier, whatever we believed: take it from whoever holds a claim.
+        values |= {"fence": row.fence + 1, "error_code": None}
+    if report.error_code is not None:
+        values["error_code"] = report.error_code
+    await session.execute(
+        update(TextMessage).where(TextMessage.id == text.id).values(values).execution_options(synchronize_session=False)
+    )
+    await settle_tasks(session, UNSETTLED_TASK, text.id, now=now)
+    if report.error_code == OPTED_OUT_AT_CARRIER and row.to_sealed is not None:
+        number = await number_of_text(session, row, keyring)
+        await suppress(session, lookup_hash(keyring, "phone", number), via="carrier", now=now)
+    if reported in (TextState.UNDELIVERED, TextState.FAILED):
+        await tell_a_person(session, text.agency_id, NOT_SENT_TASK, text.id, report.error_code or report.status, now=now)
+    return True

@@ -1,0 +1,57 @@
+"""How one survivor may be texted, read by row in her custodian's context, with the state of what the text is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One contact plan and everything that speaks for or against a text about one referral, at this moment."""
+
+    plan_id: UUID
+    agency_id: UUID
+    survivor_id: UUID
+    data_key_id: UUID
+    phone_sealed: bytes
+    language: str
+    time_zone: str
+    safe_windows: list[dict[str, Any]]
+    sender_label: str
+    texts_opted_in_at: datetime | None
+    reconfirm_by: date
+    paused_at: datetime | None
+    suppressed: bool
+    release_live: bool
+    referral_status: str
+    appointment_status: str | None
+    appointment_starts_at: datetime | None
+
+
+_CONTACT = text("""
+    select plan.id as plan_id, plan.agency_id, plan.survivor_id, survivor.data_key_id, plan.phone_sealed, plan.language,
+      plan.time_zone, plan.safe_windows, plan.sender_label, plan.texts_opted_in_at, plan.reconfirm_by, plan.paused_at,
+      exists (select from suppression where suppression.phone_lookup = plan.phone_lookup) as suppressed,
+      exists (select from release where release.id = link.release_id and is_live(release)) as release_live,
+      referral.status as referral_status,
+      appointment.status as appointment_status, appointment.starts_at as appointment_starts_at
+    from survivor_referral link
+      join referral on referral.id = link.referral_id
+      join survivor on survivor.id = link.survivor_id
+      join contact_plan plan on plan.survivor_id = link.survivor_id
+      left join appointment on appointment.id = :appointment_id and appointment.referral_id = link.referral_id
+    where link.referral_id = :referral_id
+""")
+
+
+async def load_contact(session: AsyncSession, referral_id: UUID, appointment_id: UUID) -> Contact | None:
+    """The survivor behind a referral, where this custody holds it and she has a contact plan."""
+    parameters = {"referral_id": referral_id, "appointment_id": appointment_id}
+    row = (await session.execute(_CONTACT, parameters)).mappings().one_or_none()
+    return None if row is None else Contact(**row)

@@ -1,0 +1,157 @@
+"""The outbox: what is due, claimed with a fencing token, and what became of it. Every step is one transaction (M5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.database.acting import Actor, Custodian, Dispatcher
+from referralnet.identity.tasks import open_task
+from referralnet.messaging.tables import TextMessage, TextState
+
+BACK_OFF_SECONDS_MAX = 300.0
+UNSETTLED_TASK = "text_unsettled"
+
+
+@dataclass(frozen=True, slots=True)
+class DueText:
+    """A text that may be claimed: its id and whose it is. No agency: an answer to a number as such."""
+
+    id: UUID
+    agency_id: UUID | None
+
+    @property
+    def custody(self) -> Actor:
+        """In whose context it is claimed and sent."""
+        return Dispatcher() if self.agency_id is None else Custodian(self.agency_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A text that this worker alone may hand over, while the fence stands and the lease lasts."""
+
+    text: DueText
+    fence: int
+    lease_until: datetime
+    send_before: datetime
+    to: str = field(repr=False)
+    body: str = field(repr=False)
+    attempts: int
+
+
+# Every agency's own most urgent texts first, then in turns: one agency's surge does not delay another's urgent texts (M12).
+_DUE = text("""
+    with custody as (select id from agency union all select null::uuid),
+    turns as (
+      select due.id, due.agency_id, due.priority, due.claimable_at,
+        row_number() over (partition by due.agency_id, due.priority order by due.claimable_at, due.id) as turn
+      from custody cross join lateral (
+        select id, agency_id, priority, claimable_at from text_message
+        where state = 'scheduled' and claimable_at <= :now
+          and ((custody.id is not null and agency_id = custody.id) or (custody.id is null and agency_id is null))
+        order by priority, claimable_at limit :first
+      ) due
+    )
+    select id, agency_id from turns order by priority, turn, claimable_at limit :first
+""")
+
+
+async def due_texts(session: AsyncSession, *, now: datetime, first: int) -> Sequence[DueText]:
+    """The next texts to claim, for the dispatcher: urgent first, agencies in turns."""
+    rows = await session.execute(_DUE, {"now": now, "first": first})
+    return [DueText(row.id, row.agency_id) for row in rows]
+
+
+async def take_scheduled(session: AsyncSession, text_id: UUID, *, now: datetime) -> TextMessage | None:
+    """Lock one due text, or None where it is no longer due or another worker has it."""
+    waiting = select(TextMessage).where(
+        TextMessage.id == text_id, TextMessage.state == TextState.SCHEDULED, TextMessage.claimable_at <= now
+    )
+    return (await session.scalars(waiting.with_for_update(skip_locked=True))).one_or_none()
+
+
+async def hold(session: AsyncSession, claim: Claim) -> bool:
+    """Lock a claimed text for the length of the carrier's call; False where it was cancelled since the claim.
+
+    A withdrawal waits for this lock, so a text is posted before the withdrawal commits or not at all (C4).
+    """
+    mine = select(TextMessage.id).where(
+        TextMessage.id == claim.text.id, TextMessage.state == TextState.CLAIMED, TextMessage.fence == claim.fence
+    )
+    return await session.scalar(mine.with_for_update()) is not None
+
+
+async def settle_unposted(session: AsyncSession, claim: Claim, *, now: datetime) -> None:
+    """Say for certain that a text cancelled between claim and call was never posted."""
+    await session.execute(
+        update(TextMessage)
+        .where(
+            TextMessage.id == claim.text.id,
+            TextMessage.state == TextState.UNKNOWN,
+            TextMessage.fence == claim.fence + 1,
+            TextMessage.carrier_sid.is_(None),
+        )
+        .values(state=TextState.CANCELLED, state_at=now)
+    )
+
+
+async def move(session: AsyncSession, claim: Claim, state: TextState, *, now: datetime, **values: Any) -> bool:
+    """Record what became of a claimed text; False where the fence has moved on and nothing was written."""
+    moved = await session.scalar(
+        update(TextMessage)
+        .where(TextMessage.id == claim.text.id, TextMessage.fence == claim.fence, TextMessage.state == TextState.CLAIMED)
+        .values(state=state, state_at=now, lease_until=None, **values)
+        .returning(TextMessage.id)
+    )
+    return moved is not None
+
+
+async def come_again(session: AsyncSession, claim: Claim, *, retry_after_seconds: float, now: datetime) -> None:
+    """Put a text back that was certainly not handed over, after a growing pause."""
+    pause_seconds = min(max(retry_after_seconds, 2.0 ** min(claim.attempts - 1, 9)), BACK_OFF_SECONDS_MAX)
+    await move(session, claim, TextState.SCHEDULED, now=now, claimable_at=now + timedelta(seconds=pause_seconds))
+
+
+async def lapsed_leases(session: AsyncSession, *, now: datetime, first: int = 500) -> Sequence[DueText]:
+    """Claims nobody answers for any more; for the dispatcher."""
+    columns = select(TextMessage.id, TextMessage.agency_id)
+    lapsed = columns.where(TextMessage.state == TextState.CLAIMED, TextMessage.lease_until < now)
+    rows = await session.execute(lapsed.order_by(TextMessage.lease_until).limit(first))
+    return [DueText(row.id, row.agency_id) for row in rows]
+
+
+async def give_up_lease(session: AsyncSession, text_id: UUID, *, now: datetime) -> bool:
+    """A claim whose worker is gone becomes `unknown` and a person sees it; it is never sent again (M5)."""
+    agency_ids = (
+        await session.execute(
+            update(TextMessage)
+            .where(TextMessage.id == text_id, TextMessage.state == TextState.CLAIMED, TextMessage.lease_until < now)
+            .values(state=TextState.UNKNOWN, state_at=now, fence=TextMessage.fence + 1, error_code="lease_lapsed", told_at=now)
+            .returning(TextMessage.agency_id)
+        )
+    ).all()
+    for (agency_id,) in agency_ids:
+        await tell_a_person(session, agency_id, UNSETTLED_TASK, text_id, "lease_lapsed", now=now)
+    return bool(agency_ids)
+
+
+async def tell_a_person(
+    session: AsyncSession, agency_id: UUID | None, kind: str, text_id: UUID, reason: str, *, now: datetime
+) -> None:
+    """Open a task about one text; an answer to a number as such is nobody's and has none."""
+    if agency_id is not None:
+        await open_task(
+            session,
+            agency_id=agency_id,
+            kind=kind,
+            subject_kind="text_message",
+            subject_id=text_id,
+            now=now,
+            detail={"reason": reason},
+        )

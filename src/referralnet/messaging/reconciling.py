@@ -1,0 +1,126 @@
+"""Settling `unknown` texts by the carrier's own list, and telling a person of each (M5). Nothing here ever sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.database.acting import Dispatcher
+from referralnet.encryption.data_keys import KeyGone
+from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.sealing import open_sealed
+from referralnet.messaging import outbox
+from referralnet.messaging.callbacks import Report, apply_report
+from referralnet.messaging.carriers import Ambiguous, Busy, RemoteText
+from referralnet.messaging.claiming import body_place, key_of_text, to_place
+from referralnet.messaging.outbox import DueText
+from referralnet.messaging.sending import Sender
+from referralnet.messaging.tables import TextMessage, TextState
+
+NEVER_LISTED = "never_at_carrier"
+# A carrier's list lags behind its answers.
+_LIST_LAG = timedelta(seconds=5)
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsettled:
+    text: DueText
+    to: str
+    body: str
+    since: datetime
+    unknown_since: datetime
+
+
+async def tell_of_unknown(sender: Sender) -> int:
+    """Open a task for each unknown text that nobody was told of (one that a withdrawal found in a dead worker's hands)."""
+    now = sender.clock.now()
+    async with sender.database.transaction(Dispatcher()) as session:
+        untold = await _unknown(session, TextMessage.told_at.is_(None), TextMessage.state_at < now - _LIST_LAG)
+    for text in untold:
+        async with sender.database.transaction(text.custody) as session:
+            still = update(TextMessage).where(TextMessage.id == text.id, TextMessage.state == TextState.UNKNOWN)
+            told = await session.scalar(still.values(told_at=now).returning(TextMessage.id))
+            if told is not None:
+                await outbox.tell_a_person(session, text.agency_id, outbox.UNSETTLED_TASK, text.id, "interrupted", now=now)
+    return len(untold)
+
+
+async def settle_by_listing(sender: Sender, *, unlisted_seconds: float) -> int:
+    """Look each unknown text up in the carrier's list: found, it is with the carrier; missing for long, it never was.
+
+    Args:
+        unlisted_seconds: after so long an unlisted text is settled as failed; the person who was told decides what to do.
+
+    Returns:
+        how many were settled.
+    """
+    async with sender.database.transaction(Dispatcher()) as session:
+        settled_before = sender.clock.now() - _LIST_LAG
+        unknown = await _unknown(session, TextMessage.state_at < settled_before)
+    settled = 0
+    for text in unknown:
+        async with sender.database.transaction(text.custody) as session:
+            unsettled = await _open(session, text, sender.keyring)
+        if unsettled is not None:
+            settled += await _settle(sender, unsettled, unlisted_seconds)
+    return settled
+
+
+async def _unknown(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[DueText]:
+    columns = select(TextMessage.id, TextMessage.agency_id).where(TextMessage.state == TextState.UNKNOWN, *where)
+    rows = await session.execute(columns.order_by(TextMessage.state_at).limit(200))
+    return [DueText(row.id, row.agency_id) for row in rows]
+
+
+async def _open(session: AsyncSession, text: DueText, keyring: Keyring) -> _Unsettled | None:
+    row = (await session.scalars(select(TextMessage).where(TextMessage.id == text.id))).one_or_none()
+    if row is None or row.to_sealed is None or row.body_sealed is None:
+        return None
+    try:
+        key = await key_of_text(session, row, keyring)
+    except KeyGone:
+        return None  # erased: nothing of it can be looked up any more
+    to, body = open_sealed(key, row.to_sealed, to_place(row.id)), open_sealed(key, row.body_sealed, body_place(row.id))
+    return _Unsettled(text, to, body, row.claimable_at, row.state_at)
+
+
+async def _settle(sender: Sender, unsettled: _Unsettled, unlisted_seconds: float) -> int:
+    try:
+        listed = await sender.carrier.list_recent(unsettled.to, unsettled.since - _CLOCKS_DIFFER)
+    except (Busy, Ambiguous):
+        return 0
+    mine = await _not_ours_yet(sender, [remote for remote in listed if remote.body == unsettled.body])
+    now = sender.clock.now()
+    async with sender.database.transaction(unsettled.text.custody) as session:
+        if len(mine) == 1:
+            report = Report(mine[0].sid, mine[0].status, None)
+            return int(await apply_report(session, unsettled.text, report, keyring=sender.keyring, now=now))
+        if mine or now - unsettled.unknown_since < timedelta(seconds=unlisted_seconds):
+            return 0  # two alike, or too early to say: the person who was told decides
+        return await _never_there(session, unsettled.text.id, now)
+
+
+async def _not_ours_yet(sender: Sender, listed: Sequence[RemoteText]) -> list[RemoteText]:
+    if not listed:
+        return []
+    async with sender.database.transaction(Dispatcher()) as session:
+        named = select(TextMessage.carrier_sid).where(TextMessage.carrier_sid.in_([remote.sid for remote in listed]))
+        known = set(await session.scalars(named))
+    return [remote for remote in listed if remote.sid not in known]
+
+
+async def _never_there(session: AsyncSession, text_id: UUID, now: datetime) -> int:
+    # The task stays open: that it was never sent is exactly what a person has to act upon.
+    settled = await session.scalar(
+        update(TextMessage)
+        .where(TextMessage.id == text_id, TextMessage.state == TextState.UNKNOWN)
+        .values(state=TextState.FAILED, state_at=now, error_code=NEVER_LISTED)
+        .returning(TextMessage.id)
+    )
+    return int(settled is not None)

@@ -1,0 +1,111 @@
+"""Rows of texts: notices of what changed, texts that are due or gone, suppressed numbers, what came in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referralnet.database.tables import Base
+
+
+class TextState(StrEnum):
+    """Where a text is. Only `scheduled` may still be handed to the carrier."""
+
+    SCHEDULED = "scheduled"
+    CLAIMED = "claimed"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Handed over or not, nobody knows: a person sees it, and it is never sent again (M5)."""
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    HELD = "held"
+    """May not be sent, and a person has been told why."""
+
+
+class TextMessage(Base):
+    """One text: its moment, its window, and what became of it."""
+
+    __tablename__ = "text_message"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID | None]
+    survivor_id: Mapped[UUID | None]
+    subject_id: Mapped[UUID]
+    kind: Mapped[str]
+    priority: Mapped[int]
+    due_at: Mapped[datetime]
+    claimable_at: Mapped[datetime]
+    send_before: Mapped[datetime]
+    occurrence: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    state_at: Mapped[datetime]
+    fence: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    """When a person was told that nobody knows whether it was sent."""
+    carrier_sid: Mapped[str | None]
+    error_code: Mapped[str | None]
+    to_sealed: Mapped[bytes | None]
+    body_sealed: Mapped[bytes | None]
+    created_at: Mapped[datetime]
+
+
+class Notice(Base):
+    """A target's word about an appointment, for the custodian to act upon: no survivor in it (C5)."""
+
+    __tablename__ = "notice"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    referral_id: Mapped[UUID]
+    kind: Mapped[str]
+    occurrence: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]
+
+
+class Suppression(Base):
+    """A number that may not be texted by anybody in the network."""
+
+    __tablename__ = "suppression"
+
+    phone_lookup: Mapped[bytes] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    via: Mapped[str]
+
+
+class InboundText(Base):
+    """A verified text that came in, sealed until the worker reads it."""
+
+    __tablename__ = "inbound_text"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    carrier_sid: Mapped[str]
+    from_lookup: Mapped[bytes]
+    from_sealed: Mapped[bytes]
+    body_sealed: Mapped[bytes]
+    received_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]
+
+
+class CarrierCallback(Base):
+    """A verified status of a text, as the carrier told it."""
+
+    __tablename__ = "carrier_callback"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    text_id: Mapped[UUID]
+    carrier_sid: Mapped[str]
+    status: Mapped[str]
+    error_code: Mapped[str | None]
+    received_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]

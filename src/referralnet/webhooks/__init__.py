@@ -1,0 +1,1 @@
+"""Requests from the carrier: verified, recorded, answered. A job does the work."""
