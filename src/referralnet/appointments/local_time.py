@@ -45,9 +45,11 @@ def instant_of(local: datetime, time_zone: str, *, field: str = "local_start") -
 
     Args:
         local: naive, what the wall shows.
+        time_zone: an IANA name.
+        field: the input field that a refusal names.
 
     Raises:
-        LocalTimeDoesNotExist, LocalTimeOccursTwice: with both candidates as local times with their offset, earlier first.
+        LocalTimeDoesNotExist, LocalTimeOccursTwice: with both candidates, earlier first.
         InvalidInput: `local` carries an offset, or the zone is not known.
     """
     if local.tzinfo is not None:

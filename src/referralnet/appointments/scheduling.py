@@ -1,4 +1,4 @@
-"""A target books, moves and ends the visit of a referral; each change tells the custodian in the same transaction (M9)."""
+"""A target books, moves and ends a referral's visit; each change tells the custodian in the same transaction (M9)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DURATION_MINUTES = range(5, 481)
 
 
 class NoBookedAppointment(Refusal):
-    """This referral has no appointment that is still to come."""
+    """No appointment is booked for this referral."""
 
     code = "NO_BOOKED_APPOINTMENT"
 
@@ -53,6 +53,15 @@ class VisitTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Visited:
+    """The referral that a visit belongs to, and its two parties."""
+
+    referral_id: UUID
+    source_agency_id: UUID
+    target_agency_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Booked:
     """The one appointment of a referral that is booked, locked until the transaction ends."""
 
@@ -61,15 +70,7 @@ class Booked:
     time_zone: str
 
 
-async def schedule(
-    session: AsyncSession,
-    referral_id: UUID,
-    *,
-    source_agency_id: UUID,
-    target_agency_id: UUID,
-    visit: VisitTime,
-    now: datetime,
-) -> UUID:
+async def schedule(session: AsyncSession, of: Visited, visit: VisitTime, *, now: datetime) -> UUID:
     """Book a visit under a referral and tell the custodian; returns the appointment's id.
 
     Raises:
@@ -81,9 +82,9 @@ async def schedule(
         insert(Appointment)
         .values(
             id=appointment_id,
-            referral_id=referral_id,
-            source_agency_id=source_agency_id,
-            target_agency_id=target_agency_id,
+            referral_id=of.referral_id,
+            source_agency_id=of.source_agency_id,
+            target_agency_id=of.target_agency_id,
             status=AppointmentStatus.BOOKED,
             version=1,
             created_at=now,
@@ -95,34 +96,19 @@ async def schedule(
         .inline()
     )
     booked = Booked(appointment_id, starts_at, visit.time_zone)
-    await _tell(session, NoticeKind.APPOINTMENT_SET, referral_id, source_agency_id, booked, now)
+    await _tell(session, NoticeKind.APPOINTMENT_SET, of, booked, now=now)
     return appointment_id
 
 
-async def reschedule(
-    session: AsyncSession,
-    referral_id: UUID,
-    *,
-    source_agency_id: UUID,
-    target_agency_id: UUID,
-    visit: VisitTime,
-    now: datetime,
-) -> UUID:
+async def reschedule(session: AsyncSession, of: Visited, visit: VisitTime, *, now: datetime) -> UUID:
     """Move the booked visit, or book another where the last one was missed, attended or cancelled.
 
     Raises:
         as VisitTime.starts_at.
     """
-    booked = await _lock_booked(session, referral_id)
+    booked = await _lock_booked(session, of.referral_id)
     if booked is None:
-        return await schedule(
-            session,
-            referral_id,
-            source_agency_id=source_agency_id,
-            target_agency_id=target_agency_id,
-            visit=visit,
-            now=now,
-        )
+        return await schedule(session, of, visit, now=now)
     starts_at = visit.starts_at(now)
     await session.execute(
         update(Appointment)
@@ -139,18 +125,18 @@ async def reschedule(
         .execution_options(synchronize_session=False)
     )
     moved = Booked(booked.id, starts_at, visit.time_zone)
-    await _tell(session, NoticeKind.APPOINTMENT_CHANGED, referral_id, source_agency_id, moved, now)
+    await _tell(session, NoticeKind.APPOINTMENT_CHANGED, of, moved, now=now)
     return booked.id
 
 
-async def cancel(session: AsyncSession, referral_id: UUID, *, source_agency_id: UUID, now: datetime) -> UUID:
+async def cancel(session: AsyncSession, of: Visited, *, now: datetime) -> UUID:
     """Cancel the booked visit, as its target.
 
     Raises:
         NoBookedAppointment: there is none.
     """
-    booked = await _end_booked(session, referral_id, AppointmentStatus.CANCELLED)
-    await _tell(session, NoticeKind.APPOINTMENT_CANCELLED, referral_id, source_agency_id, booked, now)
+    booked = await _end_booked(session, of.referral_id, AppointmentStatus.CANCELLED)
+    await _tell(session, NoticeKind.APPOINTMENT_CANCELLED, of, booked, now=now)
     return booked.id
 
 
@@ -164,11 +150,11 @@ async def mark_no_show(session: AsyncSession, referral_id: UUID) -> UUID:
     return await _mark(session, referral_id, AppointmentStatus.NOSHOW)
 
 
-async def cancel_if_ahead(session: AsyncSession, referral_id: UUID, *, source_agency_id: UUID, now: datetime) -> None:
+async def cancel_if_ahead(session: AsyncSession, of: Visited, *, now: datetime) -> None:
     """The target ends the referral: a visit still to come is cancelled, one in the past stays as it was recorded."""
-    booked = await _lock_booked(session, referral_id)
+    booked = await _lock_booked(session, of.referral_id)
     if booked is not None and booked.starts_at > now:
-        await cancel(session, referral_id, source_agency_id=source_agency_id, now=now)
+        await cancel(session, of, now=now)
 
 
 async def cancel_as_source(session: AsyncSession, referral_id: UUID) -> int:
@@ -215,14 +201,12 @@ async def _end_booked(session: AsyncSession, referral_id: UUID, status: Appointm
     return booked
 
 
-async def _tell(
-    session: AsyncSession, kind: NoticeKind, referral_id: UUID, source_agency_id: UUID, booked: Booked, now: datetime
-) -> None:
+async def _tell(session: AsyncSession, kind: NoticeKind, of: Visited, booked: Booked, *, now: datetime) -> None:
     await write_notice(
         session,
         kind=kind,
-        custodian_agency_id=source_agency_id,
-        referral_id=referral_id,
+        custodian_agency_id=of.source_agency_id,
+        referral_id=of.referral_id,
         appointment_id=booked.id,
         starts_at=booked.starts_at,
         time_zone=booked.time_zone,

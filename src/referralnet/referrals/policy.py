@@ -66,7 +66,8 @@ def answer_due_at(urgency: str, requested_at: datetime, time_zone: str) -> datet
     """
     allowed = ANSWER_WITHIN[urgency]
     if isinstance(allowed, Hours):
-        return (requested_at + timedelta(hours=allowed.count)).astimezone(UTC)
+        # In UTC: in a local zone Python would count hours on the wall, and miss one when clocks change.
+        return requested_at.astimezone(UTC) + timedelta(hours=allowed.count)
     zone = ZoneInfo(time_zone)
     day = requested_at.astimezone(zone).date()
     left = allowed.count

@@ -268,10 +268,9 @@ def _policies() -> None:
           version, requested_at, answer_due_at, accepted_at, ended_at) on referral to referralnet_app;
         -- The worker sees where a referral stands and not what is needed.
         grant select (id, source_agency_id, target_agency_id, service_at_location_id, status, business_status,
-          status_reason, last_event, changed_at, version, created_at, requested_at, answer_due_at, accepted_at,
-          ended_at),
-          update (status, business_status, status_reason, last_event, changed_at, version, ended_at) on referral
-          to referralnet_worker;
+          status_reason, last_event, changed_at, held_capacity_id, version, created_at, requested_at, answer_due_at,
+          accepted_at, ended_at), update (status, business_status, status_reason, last_event, changed_at,
+          held_capacity_id, version, ended_at) on referral to referralnet_worker;
 
         create policy party_read on referral_event for select to referralnet_app, referralnet_worker
           using (exists (select from referral where referral.id = referral_id));

@@ -1,0 +1,273 @@
+"""Referrals as rows, one statement each; what a party may not see yet is left out where the row is made."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, case, literal, null, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from referralnet.database.acting import AgencyKind, Member
+from referralnet.directory.tables import DirectoryEntry
+from referralnet.errors import InvalidInput, NotFound
+from referralnet.identity.access import Permission, require
+from referralnet.identity.tables import Agency, MemberAccount
+from referralnet.referrals import scope
+from referralnet.referrals.lifecycle import BusinessStatus, Event, Outcome, Status
+from referralnet.referrals.tables import Referral, ReferralEvent
+
+PAGE_MAX = 200
+_Source, _Target = aliased(Agency), aliased(Agency)
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRow:
+    """What is asked for, frozen when the referral was sent; codes and counts, no free text."""
+
+    service_type: str
+    urgency: str
+    region: str
+    language: str
+    household_size: int
+    age_band: str
+    accessibility: list[str]
+    immigration_sensitive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralRow:
+    """A referral as one of its parties sees it. `source_agency_*` is None for a target that has not accepted (R4)."""
+
+    id: UUID
+    status: Status
+    business_status: BusinessStatus | None
+    status_reason: str | None
+    outcome: Outcome | None
+    source_agency_kind: AgencyKind
+    source_agency_id: UUID | None
+    source_agency_name: str | None
+    target_agency_id: UUID
+    target_agency_name: str
+    service_at_location_id: UUID
+    service_name: str | None
+    organization_name: str | None
+    need: NeedRow
+    last_event: Event | None
+    changed_at: datetime
+    created_at: datetime
+    requested_at: datetime | None
+    answer_due_at: datetime | None
+    accepted_at: datetime | None
+    ended_at: datetime | None
+    holds_unit: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralEventRow:
+    """One step of the history. Of the other party it names the agency (R4: once accepted) and never a person."""
+
+    sequence: int
+    event: Event
+    from_status: Status
+    to_status: Status
+    business_status: BusinessStatus | None
+    reason: str | None
+    by_agency_name: str | None
+    by_member_name: str | None
+    at: datetime
+
+
+class Position(NamedTuple):
+    """Where a page ended: the time it is ordered by, and the id among equals."""
+
+    at: datetime
+    referral_id: UUID
+
+
+class Page(NamedTuple):
+    """How many rows, and after which position."""
+
+    first: int
+    after: Position | None
+
+
+_NEED = tuple(field.name for field in fields(NeedRow))
+_AS_STORED = (
+    "id",
+    "status",
+    "business_status",
+    "status_reason",
+    "outcome",
+    "source_agency_kind",
+    "target_agency_id",
+    "service_at_location_id",
+    "last_event",
+    "changed_at",
+    "created_at",
+    "requested_at",
+    "answer_due_at",
+    "accepted_at",
+    "ended_at",
+    "version",
+)
+
+
+async def referral(session: AsyncSession, actor: Member, referral_id: UUID) -> ReferralRow:
+    """One referral of the acting agency, on either side.
+
+    Raises:
+        NotFound: there is none, or it is between others: the answer is the same (C6).
+    """
+    require(actor, Permission.READ_REFERRALS)
+    row = (await session.execute(_rows().where(Referral.id == referral_id))).one_or_none()
+    if row is None:
+        raise NotFound(field="referral_id")
+    return _referral_row(row)
+
+
+async def inbox(
+    session: AsyncSession,
+    actor: Member,
+    *,
+    status: Status | None = None,
+    first: int = 50,
+    after: Position | None = None,
+) -> list[ReferralRow]:
+    """Referrals addressed to the acting agency, newest first by when they were sent.
+
+    `after`: the last row's `requested_at` and id. Raises InvalidInput naming `first` (1 to 200).
+    """
+    require(actor, Permission.READ_REFERRALS)
+    return await _page(session, scope.received(), Referral.requested_at, status, Page(first, after))
+
+
+async def sent(
+    session: AsyncSession,
+    actor: Member,
+    *,
+    status: Status | None = None,
+    first: int = 50,
+    after: Position | None = None,
+) -> list[ReferralRow]:
+    """Referrals the acting agency made, newest first by when they were made.
+
+    `after`: the last row's `created_at` and id. Raises InvalidInput naming `first` (1 to 200).
+    """
+    require(actor, Permission.READ_REFERRALS)
+    return await _page(session, scope.sent(), Referral.created_at, status, Page(first, after))
+
+
+async def events(session: AsyncSession, referral_ids: Iterable[UUID]) -> dict[UUID, list[ReferralEventRow]]:
+    """The history of each referral, oldest first; row security leaves out what the actor is no party of."""
+    from_unknown_source = and_(ReferralEvent.by_agency_id == Referral.source_agency_id, ~scope.knows_the_source())
+    history = (
+        select(
+            ReferralEvent.referral_id,
+            ReferralEvent.sequence,
+            ReferralEvent.event,
+            ReferralEvent.from_status,
+            ReferralEvent.to_status,
+            ReferralEvent.business_status,
+            ReferralEvent.reason,
+            case((from_unknown_source, null()), else_=Agency.name).label("by_agency_name"),
+            MemberAccount.display_name.label("by_member_name"),
+            ReferralEvent.at,
+        )
+        .join(Referral, Referral.id == ReferralEvent.referral_id)
+        .outerjoin(Agency, Agency.id == ReferralEvent.by_agency_id)
+        # Row security shows members of one's own agency only, so no other agency's person is ever joined.
+        .outerjoin(MemberAccount, MemberAccount.id == ReferralEvent.by_member_id)
+        .where(ReferralEvent.referral_id.in_(list(referral_ids)))
+        .order_by(ReferralEvent.referral_id, ReferralEvent.sequence)
+    )
+    found: dict[UUID, list[ReferralEventRow]] = defaultdict(list)
+    for row in await session.execute(history):
+        found[row.referral_id].append(_event_row(row))
+    return found
+
+
+async def _page(
+    session: AsyncSession,
+    side: ColumnElement[bool],
+    ordered_by: InstrumentedAttribute[Any],
+    status: Status | None,
+    page: Page,
+) -> list[ReferralRow]:
+    if not 1 <= page.first <= PAGE_MAX:
+        raise InvalidInput(field="first", detail=f"Between 1 and {PAGE_MAX}.")
+    rows = _rows().where(side)
+    if status is not None:
+        rows = rows.where(Referral.status == status)
+    if page.after is not None:
+        rows = rows.where(
+            tuple_(ordered_by, Referral.id) < tuple_(literal(page.after.at), literal(page.after.referral_id))
+        )
+    rows = rows.order_by(ordered_by.desc(), Referral.id.desc()).limit(page.first)
+    return [_referral_row(row) for row in await session.execute(rows)]
+
+
+def _rows() -> Select[Any]:
+    known = scope.knows_the_source()
+    return (
+        select(
+            *(getattr(Referral, name) for name in _AS_STORED + _NEED),
+            case((known, Referral.source_agency_id)).label("source_agency_id"),
+            case((known, _Source.name)).label("source_agency_name"),
+            _Target.name.label("target_agency_name"),
+            DirectoryEntry.service_name,
+            DirectoryEntry.organization_name,
+            Referral.held_capacity_id.is_not(None).label("holds_unit"),
+        )
+        .join(_Source, _Source.id == Referral.source_agency_id)
+        .join(_Target, _Target.id == Referral.target_agency_id)
+        .outerjoin(DirectoryEntry, DirectoryEntry.service_at_location_id == Referral.service_at_location_id)
+    )
+
+
+def _referral_row(row: Row[Any]) -> ReferralRow:
+    return ReferralRow(
+        id=row.id,
+        status=Status(row.status),
+        business_status=BusinessStatus(row.business_status) if row.business_status else None,
+        status_reason=row.status_reason,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        source_agency_kind=AgencyKind(row.source_agency_kind),
+        source_agency_id=row.source_agency_id,
+        source_agency_name=row.source_agency_name,
+        target_agency_id=row.target_agency_id,
+        target_agency_name=row.target_agency_name,
+        service_at_location_id=row.service_at_location_id,
+        service_name=row.service_name,
+        organization_name=row.organization_name,
+        need=NeedRow(*(getattr(row, name) for name in _NEED)),
+        last_event=Event(row.last_event) if row.last_event else None,
+        changed_at=row.changed_at,
+        created_at=row.created_at,
+        requested_at=row.requested_at,
+        answer_due_at=row.answer_due_at,
+        accepted_at=row.accepted_at,
+        ended_at=row.ended_at,
+        holds_unit=row.holds_unit,
+        version=row.version,
+    )
+
+
+def _event_row(row: Row[Any]) -> ReferralEventRow:
+    return ReferralEventRow(
+        sequence=row.sequence,
+        event=Event(row.event),
+        from_status=Status(row.from_status),
+        to_status=Status(row.to_status),
+        business_status=BusinessStatus(row.business_status) if row.business_status else None,
+        reason=row.reason,
+        by_agency_name=row.by_agency_name,
+        by_member_name=row.by_member_name,
+        at=row.at,
+    )

@@ -1,0 +1,147 @@
+"""Send a referral: the need frozen, the disclosure sealed under its release, the deadline set, the target told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.consent.disclosures import Category, make_disclosure
+from referralnet.database.acting import Member
+from referralnet.directory.search import load_entry_for_referral
+from referralnet.encryption.keyring import Keyring
+from referralnet.errors import InvalidInput, NotFound, Refusal
+from referralnet.identity.access import Permission, require
+from referralnet.identity.tables import Agency
+from referralnet.referrals.lifecycle import Event, Party, Status
+from referralnet.referrals.moving import Particulars, lock, move
+from referralnet.referrals.policy import answer_due_at
+from referralnet.referrals.tables import Referral, SurvivorReferral
+from referralnet.survivors.tables import Need
+
+FROZEN = (
+    "service_type",
+    "urgency",
+    "region",
+    "language",
+    "household_size",
+    "age_band",
+    "accessibility",
+    "immigration_sensitive",
+)
+
+
+class TargetNotAMember(Refusal):
+    """The service is in the directory, and its organization is not a member of the network: call it instead."""
+
+    code = "TARGET_NOT_A_MEMBER"
+
+
+class Target(NamedTuple):
+    """Where a referral goes."""
+
+    agency_id: UUID
+    service_at_location_id: UUID
+    time_zone: str
+
+
+async def send_referral(
+    session: AsyncSession,
+    actor: Member,
+    *,
+    survivor_id: UUID,
+    need_id: UUID,
+    service_at_location_id: UUID,
+    release_id: UUID,
+    categories: Collection[Category],
+    keyring: Keyring,
+    now: datetime,
+) -> UUID:
+    """Send a need to a service under a release; returns the referral's id.
+
+    The target reads the need at once, and the disclosure of `categories` only after it accepts (R4).
+
+    Raises:
+        NotPermitted: not a coordinator.
+        NotFound: no such survivor's need, or no such service; names the field.
+        TargetNotAMember: nobody at that service can answer here.
+        InvalidInput: the service is the acting agency's own.
+        as consent.disclosures.make_disclosure: no release covers this agency and these categories (C1).
+    """
+    require(actor, Permission.SEND_REFERRALS)
+    need = await _frozen_need(session, survivor_id, need_id)
+    target = await _target(session, actor, service_at_location_id)
+    referral_id = await _draft(session, actor, target, need, now)
+    await session.execute(
+        insert(SurvivorReferral)
+        .values(
+            referral_id=referral_id,
+            agency_id=actor.agency_id,
+            survivor_id=survivor_id,
+            need_id=need_id,
+            release_id=release_id,
+            coordinator_id=actor.member_id,
+        )
+        .inline()
+    )
+    await make_disclosure(
+        session,
+        actor,
+        referral_id=referral_id,
+        release_id=release_id,
+        survivor_id=survivor_id,
+        recipient_agency_id=target.agency_id,
+        categories=categories,
+        keyring=keyring,
+        now=now,
+    )
+    due_at = answer_due_at(need["urgency"], now, target.time_zone)
+    draft = await lock(session, referral_id)
+    await move(session, draft, Event.SEND, Party.SOURCE, now=now, more=Particulars(answer_due_at=due_at))
+    return referral_id
+
+
+async def _frozen_need(session: AsyncSession, survivor_id: UUID, need_id: UUID) -> dict[str, Any]:
+    columns = select(*(getattr(Need, name) for name in FROZEN))
+    row = (await session.execute(columns.where(Need.id == need_id, Need.survivor_id == survivor_id))).one_or_none()
+    if row is None:
+        raise NotFound(field="need_id")
+    return dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name for a row as a mapping)
+
+
+async def _target(session: AsyncSession, actor: Member, service_at_location_id: UUID) -> Target:
+    entry = await load_entry_for_referral(session, service_at_location_id)
+    if entry.agency_id is None:
+        raise TargetNotAMember(field="service_at_location_id")
+    if entry.agency_id == actor.agency_id:
+        raise InvalidInput(field="service_at_location_id", detail="It is a service of your own agency.")
+    agency = select(Agency.time_zone).where(Agency.id == entry.agency_id, Agency.active)
+    time_zone = await session.scalar(agency)
+    if time_zone is None:
+        raise TargetNotAMember(field="service_at_location_id")
+    return Target(entry.agency_id, service_at_location_id, time_zone)
+
+
+async def _draft(session: AsyncSession, actor: Member, target: Target, need: dict[str, Any], now: datetime) -> UUID:
+    referral_id = uuid4()
+    await session.execute(
+        insert(Referral)
+        .values(
+            id=referral_id,
+            source_agency_id=actor.agency_id,
+            source_agency_kind=actor.agency_kind,
+            target_agency_id=target.agency_id,
+            service_at_location_id=target.service_at_location_id,
+            status=Status.DRAFT,
+            version=1,
+            created_at=now,
+            changed_at=now,
+            **need,
+        )
+        .inline()
+    )
+    return referral_id
