@@ -56,7 +56,7 @@ def add_member(
 async def _add_agency(name: str, kind: AgencyKind, regime: str, time_zone: str, organization: UUID | None) -> UUID:
     from referralnet.app import open_database
     from referralnet.database.acting import Operator
-    from referralnet.directory.linking import link_agency
+    from referralnet.directory.custody import link_agency
     from referralnet.identity import agencies
 
     database = open_database(load_settings(), "owner")
@@ -64,7 +64,7 @@ async def _add_agency(name: str, kind: AgencyKind, regime: str, time_zone: str, 
         async with database.transaction(Operator()) as session:
             agency_id = await agencies.add_agency(session, name=name, kind=kind, regime=regime, time_zone=time_zone)
             if organization is not None:
-                await link_agency(session, agency_id, organization)
+                await link_agency(session, organization, agency_id)
             return agency_id
     finally:
         await database.close()

@@ -63,7 +63,6 @@ async def add_agency(
     kind: AgencyKind,
     regime: str,
     time_zone: str,
-    organization_id: UUID | None = None,
 ) -> UUID:
     """Add an agency to the network (operator).
 
@@ -79,7 +78,7 @@ async def add_agency(
     agency_id = uuid4()
     await session.execute(
         insert(Agency)
-        .values(id=agency_id, name=name, kind=kind, regime=regime, time_zone=time_zone, organization_id=organization_id)
+        .values(id=agency_id, name=name, kind=kind, regime=regime, time_zone=time_zone)
         .inline()
     )
     return agency_id

@@ -1,0 +1,289 @@
+"""Referrals as the API tells them, and what either party may do to one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Protocol
+from uuid import UUID
+
+import strawberry
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.api.appointments import Appointment
+from referralnet.api.context import Info
+from referralnet.api.errors import Refused
+from referralnet.api.paging import PageInfo, decode_cursor, encode_cursor, page_size
+from referralnet.api.performing import perform
+from referralnet.api.selection import asks_for
+from referralnet.appointments.reading import appointments
+from referralnet.consent.categories import Category
+from referralnet.database.acting import AgencyKind, Member
+from referralnet.errors import InvalidInput
+from referralnet.identity.access import Permission
+from referralnet.referrals import answering, reading, sending, withdrawing
+from referralnet.referrals.lifecycle import BusinessStatus, Event, Outcome, RejectReason, Status
+
+strawberry.enum(Status, name="ReferralStatus", description="Where a referral stands (FHIR Task.status).")
+strawberry.enum(BusinessStatus, description="What the parties call it (HL7 BSeR, 360X).")
+strawberry.enum(Event, name="ReferralEventKind", description="What happens to a referral.")
+strawberry.enum(RejectReason, description="Why a target says no; never a criminal record or an arrest.")
+strawberry.enum(Outcome, description="What came of a completed referral.")
+
+
+@strawberry.type(description="What is asked for, in codes and counts; it says nothing of who asks.")
+class ReferralNeed:
+    service_type: str
+    urgency: str
+    region: str
+    language: str
+    household_size: int
+    age_band: str
+    accessibility: list[str]
+    immigration_sensitive: bool
+
+
+@strawberry.type(description="One step of a referral's history. Of the other party it names the agency, never a person.")
+class ReferralEvent:
+    sequence: int
+    event: Event
+    from_status: Status
+    to_status: Status
+    business_status: BusinessStatus | None
+    reason: str | None
+    by_agency_name: str | None
+    by_member_name: str | None
+    at: datetime
+
+    @classmethod
+    def of(cls, row: reading.ReferralEventRow) -> ReferralEvent:
+        return cls(
+            sequence=row.sequence,
+            event=row.event,
+            from_status=row.from_status,
+            to_status=row.to_status,
+            business_status=row.business_status,
+            reason=row.reason,
+            by_agency_name=row.by_agency_name,
+            by_member_name=row.by_member_name,
+            at=row.at,
+        )
+
+
+@strawberry.type(description="A referral as your agency, one of its two parties, may see it.")
+class Referral:
+    id: UUID
+    status: Status
+    business_status: BusinessStatus | None
+    status_reason: str | None
+    outcome: Outcome | None
+    source_agency_kind: AgencyKind
+    source_agency_name: str | None = strawberry.field(description="Told to the target once it has accepted.")
+    target_agency_name: str
+    service_at_location_id: UUID
+    service_name: str | None
+    organization_name: str | None
+    need: ReferralNeed
+    requested_at: datetime | None
+    answer_due_at: datetime | None = strawberry.field(description="Without an answer by then it expires.")
+    ended_at: datetime | None
+    holds_unit: bool = strawberry.field(description="Whether a bed or other unit is held for it.")
+    events: list[ReferralEvent]
+    appointments: list[Appointment]
+
+
+@strawberry.type(description="One referral of a page.")
+class ReferralEdge:
+    cursor: str
+    node: Referral
+
+
+@strawberry.type(description="A page of referrals, newest first.")
+class ReferralConnection:
+    edges: list[ReferralEdge]
+    page_info: PageInfo
+
+
+@strawberry.input(description="A referral to send: an empty release is refused, there is no way around it.")
+class SendReferralInput:
+    survivor_id: UUID
+    need_id: UUID
+    service_at_location_id: UUID
+    release_id: UUID
+    categories: list[Category] = strawberry.field(description="What to disclose; the release must include each.")
+
+
+@strawberry.type(description="What a withdrawal of consent ended, all in one moment.")
+class ConsentWithdrawn:
+    survivor_id: UUID
+    releases_ended: int
+    referrals_closed: int
+    texts_cancelled: int
+
+
+ReferralResult = Annotated[Referral | Refused, strawberry.union("ReferralResult")]
+WithdrawConsentResult = Annotated[ConsentWithdrawn | Refused, strawberry.union("WithdrawConsentResult")]
+
+
+async def show_referrals(
+    session: AsyncSession, actor: Member, rows: list[reading.ReferralRow], *, events: bool, visits: bool
+) -> list[Referral]:
+    """Rows as the API tells them; history and visits of the whole page are one statement each, if asked for."""
+    ids = [row.id for row in rows]
+    histories = await reading.events(session, ids) if events and ids else {}
+    booked = await appointments(session, actor, ids) if visits and ids else {}
+    return [
+        Referral(
+            id=row.id,
+            status=row.status,
+            business_status=row.business_status,
+            status_reason=row.status_reason,
+            outcome=row.outcome,
+            source_agency_kind=row.source_agency_kind,
+            source_agency_name=row.source_agency_name,
+            target_agency_name=row.target_agency_name,
+            service_at_location_id=row.service_at_location_id,
+            service_name=row.service_name,
+            organization_name=row.organization_name,
+            need=ReferralNeed(
+                service_type=row.need.service_type,
+                urgency=row.need.urgency,
+                region=row.need.region,
+                language=row.need.language,
+                household_size=row.need.household_size,
+                age_band=row.need.age_band,
+                accessibility=row.need.accessibility,
+                immigration_sensitive=row.need.immigration_sensitive,
+            ),
+            requested_at=row.requested_at,
+            answer_due_at=row.answer_due_at,
+            ended_at=row.ended_at,
+            holds_unit=row.holds_unit,
+            events=[ReferralEvent.of(event) for event in histories.get(row.id, ())],
+            appointments=[Appointment.of(visit) for visit in booked.get(row.id, ())],
+        )
+        for row in rows
+    ]
+
+
+async def show_referral(session: AsyncSession, actor: Member, referral_id: UUID) -> Referral:
+    """One referral, whole."""
+    row = await reading.referral(session, actor, referral_id)
+    return (await show_referrals(session, actor, [row], events=True, visits=True))[0]
+
+
+class Step(Protocol):
+    """One thing a party does to a referral."""
+
+    async def __call__(self, session: AsyncSession, actor: Member, referral_id: UUID, /, *, now: datetime) -> object: ...
+
+
+async def change(
+    info: Info, permission: Permission, idempotency_key: str, referral_id: UUID, step: Step, *content: object
+) -> Referral | Refused:
+    """Do `step` to a referral and show it, or tell why not; `content` is what else the client said."""
+
+    async def act(session: AsyncSession, actor: Member) -> UUID:
+        await step(session, actor, referral_id, now=info.context.now)
+        return referral_id
+
+    return await perform(info, permission, idempotency_key, [referral_id, *content], act=act, show=show_referral)
+
+
+def _position(after: str | None) -> reading.Position | None:
+    keys = decode_cursor(after)
+    if keys is None:
+        return None
+    try:
+        at, referral_id = keys
+        return reading.Position(datetime.fromisoformat(at), UUID(referral_id))
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidInput(field="after", detail="It is not a cursor of this list.") from None
+
+
+async def _page(
+    info: Info, session: AsyncSession, actor: Member, *, received: bool, status: Status | None, first: int, after: str | None
+) -> ReferralConnection:
+    read = reading.inbox if received else reading.sent_referrals
+    size = page_size(first)
+    rows = await read(session, actor, status=status, first=size + 1, after=_position(after))
+    page = rows[:size]
+    nodes = await show_referrals(
+        session, actor, page, events=asks_for(info, "events"), visits=asks_for(info, "appointments")
+    )
+    cursors = [encode_cursor((row.requested_at if received else row.created_at), str(row.id)) for row in page]
+    return ReferralConnection(
+        edges=[ReferralEdge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)],
+        page_info=PageInfo(has_next_page=len(rows) > size, end_cursor=cursors[-1] if cursors else None),
+    )
+
+
+@strawberry.type
+class ReferralQuery:
+    @strawberry.field(description="Referrals addressed to your agency, newest first.")
+    async def inbox(
+        self, info: Info, status: Status | None = None, first: int = 20, after: str | None = None
+    ) -> ReferralConnection:
+        async with info.context.reading(Permission.READ_REFERRALS) as (session, actor):
+            return await _page(info, session, actor, received=True, status=status, first=first, after=after)
+
+    @strawberry.field(description="Referrals your agency made, newest first.")
+    async def sent_referrals(
+        self, info: Info, status: Status | None = None, first: int = 20, after: str | None = None
+    ) -> ReferralConnection:
+        async with info.context.reading(Permission.READ_REFERRALS) as (session, actor):
+            return await _page(info, session, actor, received=False, status=status, first=first, after=after)
+
+    @strawberry.field(description="One referral; what is between others answers as what does not exist.")
+    async def referral(self, info: Info, referral_id: UUID) -> Referral:
+        async with info.context.reading(Permission.READ_REFERRALS) as (session, actor):
+            return await show_referral(session, actor, referral_id)
+
+
+@strawberry.type
+class ReferralMutation:
+    @strawberry.mutation(description="Send a referral, with a sealed disclosure that opens once it is accepted.")
+    async def send_referral(self, info: Info, idempotency_key: str, referral: SendReferralInput) -> ReferralResult:
+        async def act(session: AsyncSession, actor: Member) -> UUID:
+            return await sending.send_referral(
+                session,
+                actor,
+                survivor_id=referral.survivor_id,
+                need_id=referral.need_id,
+                service_at_location_id=referral.service_at_location_id,
+                release_id=referral.release_id,
+                categories=frozenset(referral.categories),
+                keyring=info.context.resources.keyring,
+                now=info.context.now,
+            )
+
+        return await perform(
+            info, Permission.SEND_REFERRALS, idempotency_key, referral, act=act, show=show_referral
+        )
+
+    @strawberry.mutation(description="Accept: a unit is held where the service counts units.")
+    async def accept_referral(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:
+        return await change(info, Permission.ANSWER_REFERRALS, idempotency_key, referral_id, answering.accept)
+
+    @strawberry.mutation(description="Put it on the waiting list.")
+    async def waitlist_referral(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:
+        return await change(info, Permission.ANSWER_REFERRALS, idempotency_key, referral_id, answering.waitlist)
+
+    @strawberry.mutation(description="Say no, for a coded reason.")
+    async def reject_referral(
+        self, info: Info, idempotency_key: str, referral_id: UUID, reason: RejectReason
+    ) -> ReferralResult:
+        reject = partial(answering.reject, reason=reason)
+        return await change(info, Permission.ANSWER_REFERRALS, idempotency_key, referral_id, reject, reason)
+
+    @strawberry.mutation(description="End it with what came of it; a held unit is free again.")
+    async def complete_referral(
+        self, info: Info, idempotency_key: str, referral_id: UUID, outcome: Outcome
+    ) -> ReferralResult:
+        complete = partial(answering.complete, outcome=outcome)
+        return await change(info, Permission.ANSWER_REFERRALS, idempotency_key, referral_id, complete, outcome)
+
+    @strawberry.mutation(description="Take back a referral that has not been accepted.")
+    async def withdraw_referral(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:
+        step = withdrawing.withdraw_referral
+        return await change(info, Permission.SEND_REFERRALS, idempotency_key, referral_id, step)
