@@ -1,0 +1,73 @@
+"""Every command is there by its name, explains itself, and fails in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import referralnet.cli
+from referralnet.cli import app
+from tests.databases import DatabaseUrls
+
+runner = CliRunner()
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
+        yield from commands(command.get_command(None, name), *path, name)
+
+
+@pytest.mark.parametrize("path", list(commands(get_command(app))), ids=" ".join)
+def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
+    result = runner.invoke(app, [*path, "--help"])
+    assert result.exit_code == 0, result.output
+    assert "Usage:" in result.output
+
+
+def test_every_file_of_commands_is_joined() -> None:
+    files = {path.stem for path in Path(referralnet.cli.__file__).parent.glob("*.py")} - {"__init__", "options"}
+    assert {command.module for command in referralnet.cli._COMMANDS.values()} == files
+
+
+def test_help_does_not_wait_for_the_web_or_the_database() -> None:
+    listing = "import sys, referralnet.cli as c; [c._LazyGroup().get_command(None, n) for n in c._COMMANDS]"
+    heavy = "print(sorted({'sqlalchemy', 'strawberry', 'twilio', 'starlette', 'uvicorn'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", f"{listing}; {heavy}"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_roles_are_printed_for_whoever_administers_the_server() -> None:
+    result = runner.invoke(app, ["database", "prepare"])
+    assert result.exit_code == 0
+    assert "create role referralnet_worker login nosuperuser nobypassrls" in result.stdout
+
+
+def test_migrating_twice_changes_nothing(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFERRALNET_DATABASE_OWNER_URL", database_urls.owner)
+    result = runner.invoke(app, ["database", "migrate"])
+    assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n"), result.output
+
+
+def test_migrating_without_an_owner_says_which_setting_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REFERRALNET_DATABASE_OWNER_URL", raising=False)
+    result = runner.invoke(app, ["database", "migrate"])
+    assert result.exit_code == 1
+    assert "REFERRALNET_DATABASE_OWNER_URL is not set" in result.output
+
+
+def test_an_unreachable_database_is_one_line_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql+asyncpg://referralnet_owner:opensesame@127.0.0.1:9/referralnet"
+    monkeypatch.setenv("REFERRALNET_DATABASE_OWNER_URL", url)
+    result = runner.invoke(app, ["database", "migrate"])
+    assert result.exit_code == 1
+    assert "could not be migrated" in result.output
+    assert "opensesame" not in result.output
+    assert "Traceback" not in result.output
