@@ -181,6 +181,8 @@ class EmbeddedPostgres:
         sockets = slot / "socket"
         if len(os.fsencode(sockets / ".s.PGSQL.5432")) > _SOCKET_PATH_BYTES_MAX:
             sockets = Path(tempfile.mkdtemp(prefix="referralnet-", dir="/tmp"))
+        else:
+            shutil.rmtree(sockets, ignore_errors=True)  # a killed server's socket and its note would stand in the way
         self._account.make_private(sockets)
         return sockets
 
