@@ -1,6 +1,5 @@
-"""`python -m referralnet` is the program `referralnet`."""
+"""`python -m referralnet`."""
 
 from referralnet.cli import main
 
-if __name__ == "__main__":
-    main()
+main()

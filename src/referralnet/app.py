@@ -22,7 +22,11 @@ from referralnet.clock import SystemClock
 from referralnet.database.acting import Nobody
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
+from referralnet.jobs.work import Work
+from referralnet.messaging.carriers.choosing import choose_carrier, webhook_token
+from referralnet.messaging.sending import Sender
 from referralnet.settings import Settings
+from referralnet.webhooks import twilio as webhooks
 
 
 class SettingMissing(Exception):
@@ -68,12 +72,38 @@ def open_resources(settings: Settings) -> Resources:
     return Resources(open_database(settings, "app"), load_keyring(settings), SystemClock(), settings)
 
 
+def open_work(settings: Settings) -> Work:
+    """What the worker's jobs work with, for the worker role.
+
+    Raises:
+        CarrierNotSet: a setting of the chosen carrier is missing.
+    """
+    keyring = load_keyring(settings)
+    sender = Sender(
+        open_database(settings, "worker"),
+        choose_carrier(settings, keyring),
+        keyring,
+        SystemClock(),
+        settings.public_base_url,
+        settings.text_lease_seconds,
+    )
+    return Work(sender, settings.texts_at_once, settings.text_unlisted_seconds)
+
+
 def build_app(resources: Resources, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
     """The web application: GraphQL, the carrier's webhooks, the console, and a health answer."""
-    schema = build_schema(introspection=resources.settings.environment == "development")
+    settings = resources.settings
+    schema = build_schema(introspection=settings.environment == "development")
     routes: list[BaseRoute] = [
         Route("/graphql", GraphQLEndpoint(schema, resources).answer, methods=["POST"]),
         Route("/health", HealthEndpoint(resources.database).answer, methods=["GET"]),
+        *webhooks.routes(
+            resources.database,
+            resources.keyring,
+            resources.clock,
+            auth_token=webhook_token(settings, resources.keyring),
+            public_base_url=settings.public_base_url,
+        ),
         *extra_routes,
     ]
 

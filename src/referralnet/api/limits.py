@@ -4,29 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
     VariableNode,
 )
+from graphql.validation import ASTValidationContext
+from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 
 DEPTH_MAX = 10
 FIELDS_MAX = 4000
 ALIASES_MAX = 20
 ROOT_FIELDS_MAX = 20
+DEFINITIONS_MAX = 30
+SELECTIONS_MAX = 400
 TOKENS_MAX = 1500
+FAULTS_TOLD_MAX = 5
 PAGE_SIZE_DEFAULT = 20
 PAGE_SIZE_MAX = 100
+# Tools ask for the schema fourteen levels deep; in production validation refuses these two altogether (P2).
+_INTROSPECTION = frozenset({"__schema", "__type"})
 
 
 class TooComplex(GraphQLError):
@@ -49,44 +62,101 @@ class LimitComplexity(SchemaExtension):
     """Refuse an operation over the limits before it is validated, since validation itself takes time."""
 
     def on_validate(self) -> Iterator[None]:
-        document = self.execution_context.graphql_document
-        if document is not None:
-            refuse_excess(document, self.execution_context.variables or {})
+        context = self.execution_context
+        if context.graphql_document is not None:
+            paged = paged_fields(context.schema._schema)  # noqa: SLF001 (Strawberry's extensions take it from there too)
+            refuse_excess(context.graphql_document, context.variables or {}, paged)
+        context.validation_rules = (_StopAfterFewFaults, *context.validation_rules)
         yield
 
 
-def refuse_excess(document: DocumentNode, variables: Mapping[str, Any]) -> None:
-    """Raise TooComplex where any operation of the document is over a limit."""
-    measuring = _Measuring(document, variables)
+class _StopAfterFewFaults(ASTValidationRule):
+    """Telling a fault costs milliseconds, and a document can hold a thousand: tell the first few."""
+
+    def __init__(self, context: ASTValidationContext) -> None:
+        super().__init__(context)
+        tell, told = context.on_error, 0
+
+        def tell_first(error: GraphQLError) -> None:
+            nonlocal told
+            told += 1
+            tell(error)
+            if told >= FAULTS_TOLD_MAX:
+                raise ValidationAbortedError("There may be more: these are the first.")
+
+        context.on_error = tell_first  # type: ignore[method-assign]
+
+
+def refuse_excess(document: DocumentNode, variables: Mapping[str, Any], paged: frozenset[str] = frozenset()) -> None:
+    """Raise TooComplex where any part of the document is over a limit, reached by an operation or not.
+
+    Args:
+        document: as parsed.
+        variables: as sent.
+        paged: names of fields that give a page of `PAGE_SIZE_DEFAULT` where no `first` is written.
+    """
+    if len(document.definitions) > DEFINITIONS_MAX:
+        raise TooComplex("operations and fragments", DEFINITIONS_MAX)
+    measuring = _Measuring(document, variables, paged)
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             if len(definition.selection_set.selections) > ROOT_FIELDS_MAX:
                 raise TooComplex("fields at the root", ROOT_FIELDS_MAX)
-            found = measuring.selection_set(definition.selection_set)
-            for amount, limit, measure in (
-                (found.depth, DEPTH_MAX, "levels"),
-                (found.aliases, ALIASES_MAX, "aliases"),
-                (found.fields, FIELDS_MAX, "fields, each page counted in full"),
-            ):
-                if amount > limit:
-                    raise TooComplex(measure, limit)
+            _refuse(measuring.selection_set(definition.selection_set))
+        elif isinstance(definition, FragmentDefinitionNode):
+            _refuse(measuring.fragment(definition.name.value))
+
+
+def _refuse(found: Complexity) -> None:
+    for amount, limit, measure in (
+        (found.depth, DEPTH_MAX, "levels"),
+        (found.aliases, ALIASES_MAX, "aliases"),
+        (found.fields, FIELDS_MAX, "fields, each page counted in full"),
+    ):
+        if amount > limit:
+            raise TooComplex(measure, limit)
+
+
+@lru_cache(maxsize=4)
+def paged_fields(schema: GraphQLSchema) -> frozenset[str]:
+    """Names of the fields of any type that take `first`."""
+    return frozenset(
+        name
+        for of_schema in schema.type_map.values()
+        if isinstance(of_schema, GraphQLObjectType | GraphQLInterfaceType)
+        for name, declared in of_schema.fields.items()
+        if "first" in declared.args
+    )
 
 
 class _Measuring:
     """Measures each fragment once, so that fragments that spread fragments cannot blow the measuring up."""
 
-    def __init__(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+    def __init__(self, document: DocumentNode, variables: Mapping[str, Any], paged: frozenset[str]) -> None:
         self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self._measured: dict[str, Complexity | None] = {}
         self._variables = variables
+        self._paged = paged
+        self._selections = 0
+        self._defaults: dict[str, int] = {}
+        for definition in document.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                for variable in definition.variable_definitions or ():
+                    # The biggest counts where operations name a variable alike: a fragment is measured once for all.
+                    name, size = variable.variable.name.value, self._written_size(variable.default_value)
+                    self._defaults[name] = max(size, self._defaults.get(name, 1))
 
     def selection_set(self, selection_set: SelectionSetNode) -> Complexity:
+        self._selections += len(selection_set.selections)
+        if self._selections > SELECTIONS_MAX:
+            # Validation compares fields with one another: twice as many take four times as long.
+            raise TooComplex("fields written in a document", SELECTIONS_MAX)
         depth = fields = aliases = 0
         for selection in selection_set.selections:
             if isinstance(selection, FieldNode):
                 found = self._field(selection)
             elif isinstance(selection, FragmentSpreadNode):
-                found = self._fragment(selection.name.value)
+                found = self.fragment(selection.name.value)
             elif isinstance(selection, InlineFragmentNode):
                 found = self.selection_set(selection.selection_set)
             else:
@@ -94,12 +164,7 @@ class _Measuring:
             depth, fields, aliases = max(depth, found.depth), fields + found.fields, aliases + found.aliases
         return Complexity(depth, fields, aliases)
 
-    def _field(self, node: FieldNode) -> Complexity:
-        below = self.selection_set(node.selection_set) if node.selection_set else Complexity()
-        fields = 1 + below.fields * self._page_size(node)
-        return Complexity(below.depth + 1, fields, below.aliases + (node.alias is not None))
-
-    def _fragment(self, name: str) -> Complexity:
+    def fragment(self, name: str) -> Complexity:
         if name not in self._measured:
             fragment = self._fragments.get(name)
             self._measured[name] = None
@@ -109,13 +174,28 @@ class _Measuring:
             raise GraphQLError(f"Fragment {name} contains itself.", extensions={"code": "BAD_USER_INPUT"})
         return found
 
+    def _field(self, node: FieldNode) -> Complexity:
+        below = self.selection_set(node.selection_set) if node.selection_set else Complexity()
+        if node.name.value in _INTROSPECTION:
+            return Complexity(1, below.fields, below.aliases)
+        fields = 1 + below.fields * self._page_size(node)
+        return Complexity(below.depth + 1, fields, below.aliases + (node.alias is not None))
+
     def _page_size(self, node: FieldNode) -> int:
         """How many times what stands below this field is asked for."""
         for argument in node.arguments or ():
             if argument.name.value == "first":
-                value = argument.value
-                if isinstance(value, IntValueNode):
-                    return max(int(value.value), 1)
-                given = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
-                return max(given, 1) if isinstance(given, int) else PAGE_SIZE_DEFAULT
-        return 1
+                return self._written_size(argument.value)
+        return PAGE_SIZE_DEFAULT if node.name.value in self._paged else 1
+
+    def _written_size(self, value: ValueNode | None) -> int:
+        if isinstance(value, VariableNode):
+            name = value.name.value
+            given = self._variables.get(name)
+            if isinstance(given, int):
+                return max(given, 1)
+            return self._defaults.get(name, PAGE_SIZE_DEFAULT)
+        if isinstance(value, IntValueNode):
+            # More digits than any page has would take time to read, or be refused by Python's own limit.
+            return max(int(value.value[:12]), 1)
+        return PAGE_SIZE_DEFAULT

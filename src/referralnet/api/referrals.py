@@ -43,7 +43,9 @@ class ReferralNeed:
     immigration_sensitive: bool
 
 
-@strawberry.type(description="One step of a referral's history. Of the other party it names the agency, never a person.")
+@strawberry.type(
+    description="One step of a referral's history. Of the other party it names the agency, never a person."
+)
 class ReferralEvent:
     sequence: int
     event: Event
@@ -175,7 +177,9 @@ async def show_referral(session: AsyncSession, actor: Member, referral_id: UUID)
 class Step(Protocol):
     """One thing a party does to a referral."""
 
-    async def __call__(self, session: AsyncSession, actor: Member, referral_id: UUID, /, *, now: datetime) -> object: ...
+    async def __call__(
+        self, session: AsyncSession, actor: Member, referral_id: UUID, /, *, now: datetime
+    ) -> object: ...
 
 
 async def change(
@@ -202,7 +206,14 @@ def _position(after: str | None) -> reading.Position | None:
 
 
 async def _page(
-    info: Info, session: AsyncSession, actor: Member, *, received: bool, status: Status | None, first: int, after: str | None
+    info: Info,
+    session: AsyncSession,
+    actor: Member,
+    *,
+    received: bool,
+    status: Status | None,
+    first: int,
+    after: str | None,
 ) -> ReferralConnection:
     read = reading.inbox if received else reading.sent_referrals
     size = page_size(first)
@@ -257,9 +268,7 @@ class ReferralMutation:
                 now=info.context.now,
             )
 
-        return await perform(
-            info, Permission.SEND_REFERRALS, idempotency_key, referral, act=act, show=show_referral
-        )
+        return await perform(info, Permission.SEND_REFERRALS, idempotency_key, referral, act=act, show=show_referral)
 
     @strawberry.mutation(description="Accept: a unit is held where the service counts units.")
     async def accept_referral(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:

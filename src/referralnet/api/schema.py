@@ -10,19 +10,21 @@ from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, Parser
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
+from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 
 DOCUMENTS_CACHED_MAX = 512
 
 
 @strawberry.type(description="What can be asked.")
-class Query(IdentityQuery):
+class Query(IdentityQuery, DirectoryQuery, SurvivorQuery):
     pass
 
 
 @strawberry.type(description="What can be changed. A repeated idempotency key has one effect and one answer.")
-class Mutation(IdentityMutation):
+class Mutation(IdentityMutation, DirectoryMutation, SurvivorMutation):
     pass
 
 

@@ -19,6 +19,7 @@ class _Command:
 
 
 _COMMANDS = {
+    "run": _Command("run", "run"),
     "serve": _Command("serve", "serve"),
     "worker": _Command("worker"),
     "database": _Command("database"),
@@ -28,6 +29,7 @@ _COMMANDS = {
     "audit": _Command("audit"),
     "texts": _Command("texts"),
     "referrals": _Command("referrals"),
+    "documents": _Command("documents", "documents"),
 }
 
 

@@ -98,7 +98,9 @@ AGENCIES = (
         "general",
         None,
         (
-            ExamplePerson("noor@network.example", "Noor Ellison", (Role.NETWORK_ADMIN,), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+            ExamplePerson(
+                "noor@network.example", "Noor Ellison", (Role.NETWORK_ADMIN,), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+            ),
             ExamplePerson("saul@network.example", "Saul Brandt", (Role.AUDITOR,), "GM2TMNZYHEYDCMRTGM2TMNZYHEYDCMRT"),
         ),
     ),
@@ -106,7 +108,7 @@ AGENCIES = (
 
 
 async def fill_example(owner: Database, keyring: Keyring, *, now: datetime) -> None:
-    """Import the example directory and add the example people, where they are missing; a second time changes nothing."""
+    """Import the example directory and add the example people where they are missing; again, it changes nothing."""
     async with owner.transaction(Operator()) as session:
         await import_package(session, path("providers", "example"), now=now)
         for example in AGENCIES:

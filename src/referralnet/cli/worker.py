@@ -19,25 +19,12 @@ def worker() -> None:
     configure_logging(settings.log_level)
 
     async def work() -> None:
-        from referralnet.app import load_keyring, open_database
-        from referralnet.clock import SystemClock
-        from referralnet.jobs.work import Work
+        from referralnet.app import open_work
         from referralnet.jobs.worker import run_worker
-        from referralnet.messaging.carriers.choosing import choose_carrier
-        from referralnet.messaging.sending import Sender
 
-        keyring = load_keyring(settings)
-        database = open_database(settings, "worker")
-        sender = Sender(
-            database,
-            choose_carrier(settings, keyring),
-            keyring,
-            SystemClock(),
-            settings.public_base_url,
-            settings.text_lease_seconds,
-        )
-        listen_url = database.engine.url.render_as_string(hide_password=False)
-        await run_worker(Work(sender, settings.texts_at_once, settings.text_unlisted_seconds), listen_url=listen_url)
+        opened = open_work(settings)
+        listen_url = opened.database.engine.url.render_as_string(hide_password=False)
+        await run_worker(opened, listen_url=listen_url)
 
     try:
         run_command(work())

@@ -31,10 +31,14 @@ class Worker:
         # It warns whenever a tick finds the job still running, which is the ordinary case under load.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         for job in self._timetable:
-            self._scheduler.add_job(self.look, "interval", [job], seconds=job.every_seconds, id=job.name, coalesce=True)
+            self._scheduler.add_job(self._tick, "interval", [job], seconds=job.every_seconds, id=job.name, coalesce=True)
         self._scheduler.start()
         for job in self._timetable:
             self.look(job)
+
+    async def _tick(self, job: Job) -> None:
+        """A coroutine, because the scheduler runs a plain function in a thread, outside the loop."""
+        self.look(job)
 
     def look(self, job: Job) -> None:
         """Run a job now, or once more after the run that is under way."""

@@ -1,0 +1,205 @@
+"""The directory as the API tells it: ranked services, why each is there, and nothing that leads to a confidential door."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import strawberry
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.api.context import Info
+from referralnet.api.identity import DoneResult, show_done
+from referralnet.api.paging import PageInfo, decode_cursor, encode_cursor, page_size
+from referralnet.api.performing import perform
+from referralnet.database.acting import Member
+from referralnet.directory import capacity, search
+from referralnet.errors import InvalidInput
+from referralnet.identity.access import Permission
+
+
+@strawberry.type(description="Units a service counts, such as beds. A count too old to trust is not told (D5).")
+class Capacity:
+    id: UUID
+    unit: str
+    state: str = strawberry.field(description="fresh or unconfirmed.")
+    available: int | None = strawberry.field(description="Null unless fresh.")
+    maximum: int | None
+    confirmed_at: datetime
+
+
+@strawberry.type(description="Where a public place is.")
+class PublicAddress:
+    address_1: str | None = strawberry.field(name="address1")
+    city: str | None
+    state_province: str | None
+    postal_code: str | None
+
+
+@strawberry.type(description="One service at one location (HSDS service_at_location), as a search finds it.")
+class ServiceAtLocation:
+    id: UUID
+    service_id: UUID
+    organization_id: UUID
+    agency_id: UUID | None = strawberry.field(
+        description="The member agency that a referral would go to; null for none."
+    )
+    service_name: str
+    organization_name: str
+    description: str | None
+    eligibility_description: str | None
+    application_process: str | None
+    confidential: bool = strawberry.field(description="Its place is told to nobody; its front door's phone is.")
+    area: str | None = strawberry.field(description="Coarse: the county or state it covers.")
+    categories: list[str]
+    languages: list[str]
+    takes_children: bool | None
+    minimum_age: float | None
+    maximum_age: float | None
+    distance_kilometers: float | None = strawberry.field(description="Null for a confidential place.")
+    capacity: Capacity | None
+    phone: str | None
+    address: PublicAddress | None
+    reasons_for: list[str] = strawberry.field(description="Codes: why it stands where it stands.")
+    reasons_against: list[str] = strawberry.field(description="Codes: what speaks against it.")
+
+    @classmethod
+    def of(cls, hit: search.DirectoryHit) -> ServiceAtLocation:
+        return cls(
+            id=hit.service_at_location_id,
+            service_id=hit.service_id,
+            organization_id=hit.organization_id,
+            agency_id=hit.agency_id,
+            service_name=hit.service_name,
+            organization_name=hit.organization_name,
+            description=hit.description,
+            eligibility_description=hit.eligibility_description,
+            application_process=hit.application_process,
+            confidential=hit.confidential,
+            area=hit.area,
+            categories=list(hit.categories),
+            languages=list(hit.languages),
+            takes_children=hit.takes_children,
+            minimum_age=hit.minimum_age,
+            maximum_age=hit.maximum_age,
+            distance_kilometers=hit.distance_kilometers,
+            capacity=_capacity(hit.capacity),
+            phone=hit.phone,
+            address=_address(hit.address),
+            reasons_for=list(hit.reasons_for),
+            reasons_against=list(hit.reasons_against),
+        )
+
+
+def _capacity(found: search.Capacity | None) -> Capacity | None:
+    if found is None:
+        return None
+    return Capacity(
+        id=found.id,
+        unit=found.unit,
+        state=found.state,
+        available=found.available,
+        maximum=found.maximum,
+        confirmed_at=found.confirmed_at,
+    )
+
+
+def _address(found: search.PublicAddress | None) -> PublicAddress | None:
+    if found is None:
+        return None
+    return PublicAddress(
+        address_1=found.address_1,
+        city=found.city,
+        state_province=found.state_province,
+        postal_code=found.postal_code,
+    )
+
+
+@strawberry.type(description="One service of a page.")
+class ServiceAtLocationEdge:
+    cursor: str
+    node: ServiceAtLocation
+
+
+@strawberry.type(description="A page of services, best first.")
+class ServiceAtLocationConnection:
+    edges: list[ServiceAtLocationEdge]
+    page_info: PageInfo
+
+
+@strawberry.input(
+    description="What is looked for. Words are understood too: 'shelter tonight, Spanish, takes a child'."
+)
+class ServiceSearchInput:
+    words: str = ""
+    categories: list[str] = strawberry.field(
+        default_factory=list, description="Codes of the published taxonomy; what stands below each is included."
+    )
+    languages: list[str] = strawberry.field(default_factory=list, description="ISO 639 codes; they rank, not exclude.")
+    zip_code: str | None = None
+    within_kilometers: float | None = None
+    age: int | None = None
+    takes_children: bool = False
+    available_tonight: bool = False
+
+
+@strawberry.type
+class DirectoryQuery:
+    @strawberry.field(description="Services for what is looked for, best first, each with its reasons.")
+    async def search_services(
+        self, info: Info, search: ServiceSearchInput, first: int = 20, after: str | None = None
+    ) -> ServiceAtLocationConnection:
+        async with info.context.reading(Permission.SEARCH_DIRECTORY) as (session, _):
+            return await _search(session, search, page_size(first), after, info.context.now)
+
+
+async def _search(
+    session: AsyncSession, asked: ServiceSearchInput, size: int, after: str | None, now: datetime
+) -> ServiceAtLocationConnection:
+    query = search.DirectoryQuery(
+        words=asked.words,
+        categories=tuple(asked.categories),
+        languages=tuple(asked.languages),
+        zip_code=asked.zip_code,
+        within_kilometers=asked.within_kilometers,
+        age=asked.age,
+        takes_children=asked.takes_children,
+        available_tonight=asked.available_tonight,
+        first=size,
+        after=_position(after),
+    )
+    hits = await search.search(session, query, now=now)
+    edges = [
+        ServiceAtLocationEdge(
+            cursor=encode_cursor(hit.position[0], str(hit.position[1])), node=ServiceAtLocation.of(hit)
+        )
+        for hit in hits
+    ]
+    # A full page may be the last: one more request finds nothing, which costs less than a row too many on every page.
+    return ServiceAtLocationConnection(
+        edges=edges,
+        page_info=PageInfo(has_next_page=len(hits) == size, end_cursor=edges[-1].cursor if edges else None),
+    )
+
+
+def _position(after: str | None) -> tuple[int, UUID] | None:
+    keys = decode_cursor(after)
+    if keys is None:
+        return None
+    try:
+        rank, service_at_location_id = keys
+        return int(rank), UUID(service_at_location_id)
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidInput(field="after", detail="It is not a cursor of this list.") from None
+
+
+@strawberry.type
+class DirectoryMutation:
+    @strawberry.mutation(description="Say how many units of your listing are free now.")
+    async def confirm_capacity(self, info: Info, idempotency_key: str, capacity_id: UUID, available: int) -> DoneResult:
+        async def act(session: AsyncSession, actor: Member) -> UUID:
+            await capacity.confirm_capacity(session, actor, capacity_id, available, now=info.context.now)
+            return capacity_id
+
+        content = [capacity_id, available]
+        return await perform(info, Permission.KEEP_CAPACITY, idempotency_key, content, act=act, show=show_done)
