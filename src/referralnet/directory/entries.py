@@ -113,11 +113,11 @@ _ENTRY = f"""
            {_words("english")} || {_words("spanish")} as words,
            array_remove(codes, 'confidential_location') as categories,
            case when shown_latitude is null or shown_longitude is null then area_cells
-                else area_cells || ('point:' || floor(shown_latitude * {CELLS_PER_DEGREE})::int || ':'
-                                             || floor(shown_longitude * {CELLS_PER_DEGREE})::int) end as cells,
+                else array['point:' || floor(shown_latitude * {CELLS_PER_DEGREE})::int || ':'
+                                             || floor(shown_longitude * {CELLS_PER_DEGREE})::int] end as cells,
            languages_spoken as languages, area_cells as counties, area_names as area,
            shown_latitude as latitude, shown_longitude as longitude, minimum_age, maximum_age,
-           case when codes && array['families_with_children', 'children'] then true
+           case when 'families_with_children' = any (codes) then true
                 when 'adults_only' = any (codes) then false end as takes_children,
            interpretation_services is not null as interpretation,
            case when not confidential then note end as place_note
@@ -125,9 +125,9 @@ _ENTRY = f"""
 """  # noqa: S608 (our own names)
 
 _COLUMNS = (
-    "service_id", "organization_id", "agency_id", "package", "confidential", "service_name", "organization_name", "words",
-    "categories", "cells", "languages", "counties", "area", "latitude", "longitude", "minimum_age", "maximum_age",
-    "takes_children", "interpretation", "place_note",
+    "service_id", "organization_id", "agency_id", "package", "confidential", "service_name", "organization_name",
+    "words", "categories", "cells", "languages", "counties", "area", "latitude", "longitude", "minimum_age",
+    "maximum_age", "takes_children", "interpretation", "place_note",
 )  # fmt: skip
 _WRITE = f"""
     insert into directory_entry (service_at_location_id, {", ".join(_COLUMNS)})

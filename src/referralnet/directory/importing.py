@@ -60,8 +60,8 @@ async def import_package(
 ) -> ImportResult:
     """Import a folder or a zip of HSDS CSV files in the transaction of `session` (owner role, Operator).
 
-    `name` is what the package is called: the same name later means the same records. A `dry_run` does all and
-    undoes it, so that the result tells what would have happened. `progress` is told the rows of each table as they come.
+    `name` is what the package is called: the same name later means the same records. A `dry_run` does it and
+    undoes it, so that the result tells what would have happened. `progress` is told of each table's rows as they come.
 
     Raises:
         PackageUnreadable: the package cannot be read; the transaction must be rolled back.
@@ -142,7 +142,7 @@ _STREET_TOLD = """
 
 
 async def _tell_the_rest(session: AsyncSession, package: Package, problems: Problems) -> None:
-    """What concerns no single row: files that are not kept, marks that went missing, texts that tell a hidden street."""
+    """What concerns no single row: files that are not kept, marks that are missing, texts that tell a hidden street."""
     for source in package.others:
         rows = sum(1 for _row in source.rows()) - 1
         message = f"{max(rows, 0)} rows read and not kept: no table for them yet"

@@ -48,6 +48,23 @@ def meanings() -> dict[str, Meaning]:
     return known
 
 
+@lru_cache(maxsize=1)
+def _parents() -> dict[str, str]:
+    """Code of a term to the code of the one above it."""
+    rows = [row for row in _rows("taxonomy_terms.csv") if row["language"] == "en"]
+    codes = {row["id"]: row["code"] for row in rows}
+    return {row["code"]: codes[row["parent_id"]] for row in rows if row["parent_id"]}
+
+
+def above(code: str) -> set[str]:
+    """The codes of every term above one, e.g. ``{"immigration_legal", "legal"}`` for "t_visa"."""
+    codes = set()
+    while (parent := _parents().get(code)) is not None:
+        codes.add(parent)
+        code = parent
+    return codes
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     with path("providers", "taxonomy", name).open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))

@@ -1,0 +1,74 @@
+"""Single rows of the directory that other areas ask for by id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAtLocationRow:
+    """A service at a location, without where it is."""
+
+    id: UUID
+    service_id: UUID
+    organization_id: UUID
+    service_name: str
+    organization_name: str
+    confidential: bool
+    area: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryForReferral:
+    """What a referral to a service needs to know: whom it addresses, and whether the service counts units."""
+
+    service_at_location_id: UUID
+    service_id: UUID
+    organization_id: UUID
+    target_agency_id: UUID | None
+    """The agency that keeps the listing; None where the organization is no member of the network."""
+    service_name: str
+    organization_name: str
+    categories: tuple[str, ...]
+    """Service type codes with those above them."""
+    capacity_id: UUID | None
+    """A capacity of the service, or None where it counts no units."""
+
+
+async def service_at_location_row(session: AsyncSession, service_at_location_id: UUID) -> ServiceAtLocationRow | None:
+    """The row, or None where there is none (or nobody acts)."""
+    found = await session.execute(
+        text("""
+            select service_at_location_id, service_id, organization_id, service_name, organization_name,
+                   confidential, area
+              from directory_listing where service_at_location_id = :id
+        """),
+        {"id": service_at_location_id},
+    )
+    row = found.one_or_none()
+    return None if row is None else ServiceAtLocationRow(*row)
+
+
+async def load_entry_for_referral(session: AsyncSession, service_at_location_id: UUID) -> EntryForReferral | None:
+    """The entry, or None where there is none (or nobody acts)."""
+    found = await session.execute(
+        text("""
+            select entry.service_at_location_id, entry.service_id, entry.organization_id, entry.agency_id,
+                   entry.service_name, entry.organization_name, entry.categories,
+                   (select capacity.id from service_capacity capacity
+                     where capacity.service_id = entry.service_id and capacity.gone_at is null
+                     order by capacity.available > 0 desc, capacity.id limit 1)
+              from directory_listing entry where entry.service_at_location_id = :id
+        """),
+        {"id": service_at_location_id},
+    )
+    row = found.one_or_none()
+    if row is None:
+        return None
+    values = list(row)
+    values[6] = tuple(values[6])
+    return EntryForReferral(*values)

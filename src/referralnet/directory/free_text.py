@@ -1,0 +1,53 @@
+"""What a typed question asks for: "shelter tonight Spanish child" is a category, a time, a language and a child."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from referralnet.directory.taxonomy import above, meanings
+
+PHRASE_WORDS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The hints in a text, and the words that are none of them, in their order."""
+
+    categories: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    takes_children: bool = False
+    available_tonight: bool = False
+    other_words: str = ""
+
+
+def understand(text: str) -> Understood:
+    """Take the longest known phrase at each word; matching ignores case, not accents, which the synonyms spell out."""
+    words = re.findall(r"[\w'\u2019-]+", text)
+    known = meanings()
+    hints: dict[str, list[str]] = {"category": [], "language": [], "takes_children": [], "available_tonight": []}
+    others: list[str] = []
+    at = 0
+    while at < len(words):
+        for length in range(min(PHRASE_WORDS_MAX, len(words) - at), 0, -1):
+            meaning = known.get(" ".join(words[at : at + length]).lower())
+            if meaning is not None:
+                hints[meaning.kind].append(meaning.code)
+                at += length
+                break
+        else:
+            others.append(words[at])
+            at += 1
+    return Understood(
+        categories=_closest(hints["category"]),
+        languages=tuple(dict.fromkeys(hints["language"])),
+        takes_children=bool(hints["takes_children"]),
+        available_tonight=bool(hints["available_tonight"]),
+        other_words=" ".join(others),
+    )
+
+
+def _closest(codes: list[str]) -> tuple[str, ...]:
+    """Without those that stand above another: "lawyer T visa" asks for the T visa and not for every kind of law."""
+    wider = set().union(*(above(code) for code in codes))
+    return tuple(code for code in dict.fromkeys(codes) if code not in wider)
