@@ -1,0 +1,71 @@
+"""Tables of releases and disclosures. What names the survivor stands apart, in the custodian's custody alone (C5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referralnet.database.tables import Base
+
+
+class Release(Base):
+    """A release of information (FHIR Consent), without its survivor; its key seals what is made under it."""
+
+    __tablename__ = "release"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    recipient_agency_id: Mapped[UUID]
+    data_key_id: Mapped[UUID]
+    purpose: Mapped[str]
+    categories: Mapped[list[str]]
+    status: Mapped[str]
+    starts_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class SurvivorRelease(Base):
+    """Whose release it is, how it was given, and how it ended."""
+
+    __tablename__ = "survivor_release"
+
+    release_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    signer: Mapped[str]
+    method: Mapped[str]
+    form_version: Mapped[str]
+    form_language: Mapped[str]
+    form_hash: Mapped[bytes]
+    recorded_by: Mapped[UUID]
+    witnessed_by: Mapped[UUID | None]
+    ended_at: Mapped[datetime | None]
+    ended_via: Mapped[str | None]
+    ended_recorded_by: Mapped[UUID | None]
+
+
+class DisclosureMade(Base):
+    """A sealed copy for one recipient, under one release, for one referral."""
+
+    __tablename__ = "disclosure"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    recipient_agency_id: Mapped[UUID]
+    release_id: Mapped[UUID]
+    data_key_id: Mapped[UUID]
+    referral_id: Mapped[UUID]
+    made_at: Mapped[datetime]
+
+
+class DisclosureItem(Base):
+    """One released category, sealed under the release's key."""
+
+    __tablename__ = "disclosure_item"
+
+    disclosure_id: Mapped[UUID] = mapped_column(primary_key=True)
+    category: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
