@@ -74,8 +74,11 @@ class GraphQLEndpoint:
             return _answer({"errors": [error.formatted]}, bad.status)
         except ClientDisconnect:
             return Response(status_code=400)
-        actor = await find_actor(self._resources, _bearer_token(request))
-        return _answer(await self.execute(operation, actor))
+        try:
+            actor = await find_actor(self._resources, _bearer_token(request))
+            return _answer(await self.execute(operation, actor))
+        except Exception as crash:  # noqa: BLE001 (told as every other crash is: an incident's number and nothing else)
+            return _answer({"errors": [present(GraphQLError("", original_error=crash)).formatted]}, 500)
 
     async def execute(self, operation: Operation, actor: Member | None) -> dict[str, Any]:
         """Execute one operation for `actor`; the answer's transaction is committed when this returns."""
@@ -92,6 +95,9 @@ class GraphQLEndpoint:
         except TimeoutError as timeout:
             await context.finish(timeout)
             error = GraphQLError("This took too long and was given up.", extensions={"code": "TIMED_OUT"})
+        except BaseException as crash:
+            await context.finish(crash)
+            raise
         return {"errors": [error.formatted]}
 
     async def _finish(self, context: RequestContext, result: ExecutionResult) -> dict[str, Any]:
@@ -134,7 +140,7 @@ async def _read_operation(request: Request) -> Operation:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadRequest("The body is not JSON.") from None
-    if not isinstance(document, dict) or not isinstance(document.get("query"), str):
+    if not isinstance(document, dict) or not isinstance(document.get("query"), str) or not document["query"]:
         raise BadRequest("Send one JSON object with a string `query`; there is no batching.")
     variables, name = document.get("variables") or {}, document.get("operationName")
     if not isinstance(variables, dict) or not isinstance(name, str | None):

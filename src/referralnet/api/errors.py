@@ -37,10 +37,11 @@ def present(error: GraphQLError) -> GraphQLError:
         _log.error("request crashed", request_id=incident, exc_info=original)
         message = f"Something went wrong on our side. Quote {incident} when you report it."
         return GraphQLError(message, nodes=error.nodes, path=error.path, extensions={"code": "INTERNAL"})
-    code = (error.extensions or {}).get("code") or ("BAD_USER_INPUT" if error.path is None else "INTERNAL")
+    known = {name: value for name, value in (error.extensions or {}).items() if name in ("code", "field")}
+    code = "BAD_USER_INPUT" if error.path is None else "INTERNAL"
     # graphql-core guesses names of the schema for whoever misspells one (P2).
     message = error.message.split(" Did you mean ")[0]
     return GraphQLError(
         message, nodes=error.nodes, source=error.source, positions=error.positions, path=error.path,
-        extensions={"code": code},
+        extensions={"code": code, **known},
     )  # fmt: skip

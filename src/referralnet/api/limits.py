@@ -28,12 +28,15 @@ from graphql.validation import ASTValidationContext
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.extensions import SchemaExtension
 
+from referralnet.api.characters import refuse_nul
+
 DEPTH_MAX = 10
 FIELDS_MAX = 4000
 ALIASES_MAX = 20
 ROOT_FIELDS_MAX = 20
 DEFINITIONS_MAX = 30
-SELECTIONS_MAX = 400
+SELECTIONS_MAX = 300
+ARGUMENTS_MAX = 100
 TOKENS_MAX = 1500
 FAULTS_TOLD_MAX = 5
 PAGE_SIZE_DEFAULT = 20
@@ -66,6 +69,7 @@ class LimitComplexity(SchemaExtension):
         if context.graphql_document is not None:
             paged = paged_fields(context.schema._schema)  # noqa: SLF001 (Strawberry's extensions take it from there too)
             refuse_excess(context.graphql_document, context.variables or {}, paged)
+            refuse_nul(context.query or "", context.graphql_document, context.variables or {})
         context.validation_rules = (_StopAfterFewFaults, *context.validation_rules)
         yield
 
@@ -137,7 +141,7 @@ class _Measuring:
         self._measured: dict[str, Complexity | None] = {}
         self._variables = variables
         self._paged = paged
-        self._selections = 0
+        self._selections = self._arguments = 0
         self._defaults: dict[str, int] = {}
         for definition in document.definitions:
             if isinstance(definition, OperationDefinitionNode):
@@ -175,6 +179,9 @@ class _Measuring:
         return found
 
     def _field(self, node: FieldNode) -> Complexity:
+        self._arguments += len(node.arguments or ())
+        if self._arguments > ARGUMENTS_MAX:
+            raise TooComplex("arguments written in a document", ARGUMENTS_MAX)
         below = self.selection_set(node.selection_set) if node.selection_set else Complexity()
         if node.name.value in _INTROSPECTION:
             return Complexity(1, below.fields, below.aliases)
