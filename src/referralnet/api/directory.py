@@ -1,4 +1,4 @@
-"""The directory as the API tells it: ranked services, why each is there, and nothing that leads to a confidential door."""
+"""The directory as the API tells it: ranked services, why each is there, nothing that leads to a confidential door."""
 
 from __future__ import annotations
 

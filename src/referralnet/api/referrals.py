@@ -115,16 +115,7 @@ class SendReferralInput:
     categories: list[Category] = strawberry.field(description="What to disclose; the release must include each.")
 
 
-@strawberry.type(description="What a withdrawal of consent ended, all in one moment.")
-class ConsentWithdrawn:
-    survivor_id: UUID
-    releases_ended: int
-    referrals_closed: int
-    texts_cancelled: int
-
-
 ReferralResult = Annotated[Referral | Refused, strawberry.union("ReferralResult")]
-WithdrawConsentResult = Annotated[ConsentWithdrawn | Refused, strawberry.union("WithdrawConsentResult")]
 
 
 async def show_referrals(
@@ -215,7 +206,7 @@ async def _page(
     first: int,
     after: str | None,
 ) -> ReferralConnection:
-    read = reading.inbox if received else reading.sent_referrals
+    read = reading.inbox if received else reading.sent
     size = page_size(first)
     rows = await read(session, actor, status=status, first=size + 1, after=_position(after))
     page = rows[:size]
@@ -292,7 +283,19 @@ class ReferralMutation:
         complete = partial(answering.complete, outcome=outcome)
         return await change(info, Permission.ANSWER_REFERRALS, idempotency_key, referral_id, complete, outcome)
 
-    @strawberry.mutation(description="Take back a referral that has not been accepted.")
+    @strawberry.mutation(
+        description="Take a referral back: at once while unanswered, by asking the target once it has accepted."
+    )
     async def withdraw_referral(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:
         step = withdrawing.withdraw_referral
+        return await change(info, Permission.SEND_REFERRALS, idempotency_key, referral_id, step)
+
+    @strawberry.mutation(description="Agree to the source's wish to cancel.")
+    async def confirm_cancellation(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:
+        step = answering.confirm_cancellation
+        return await change(info, Permission.ANSWER_REFERRALS, idempotency_key, referral_id, step)
+
+    @strawberry.mutation(description="Say that a referral should never have been.")
+    async def mark_entered_in_error(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:
+        step = withdrawing.mark_entered_in_error
         return await change(info, Permission.SEND_REFERRALS, idempotency_key, referral_id, step)

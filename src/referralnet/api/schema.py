@@ -10,21 +10,24 @@ from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, Parser
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from referralnet.api.consent import ConsentMutation, ConsentQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
+from referralnet.api.referrals import ReferralMutation, ReferralQuery
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
+from referralnet.api.visits import VisitMutation
 
 DOCUMENTS_CACHED_MAX = 512
 
 
 @strawberry.type(description="What can be asked.")
-class Query(IdentityQuery, DirectoryQuery, SurvivorQuery):
+class Query(IdentityQuery, DirectoryQuery, SurvivorQuery, ConsentQuery, ReferralQuery):
     pass
 
 
 @strawberry.type(description="What can be changed. A repeated idempotency key has one effect and one answer.")
-class Mutation(IdentityMutation, DirectoryMutation, SurvivorMutation):
+class Mutation(IdentityMutation, DirectoryMutation, SurvivorMutation, ConsentMutation, ReferralMutation, VisitMutation):
     pass
 
 

@@ -27,8 +27,10 @@ _COMMANDS = {
     "member": _Command("members", "member_app"),
     "keyring": _Command("keyring"),
     "audit": _Command("audit"),
+    "schema": _Command("schema", "schema"),
     "texts": _Command("texts"),
     "referrals": _Command("referrals"),
+    "directory": _Command("directory"),
     "documents": _Command("documents", "documents"),
 }
 
