@@ -52,8 +52,7 @@ class _BoundedHttpClient(AsyncTwilioHttpClient):  # type: ignore[misc]  # the cl
             self._address(url),
             params=params,
             data=data,
-            headers=headers,
-            auth=aiohttp.BasicAuth(*auth) if auth else None,
+            headers={**(headers or {}), **_authorization(auth)},
             allow_redirects=allow_redirects,
         ) as answer:
             self.retry_after_seconds = _retry_after_seconds(answer.headers)
@@ -67,6 +66,10 @@ class _BoundedHttpClient(AsyncTwilioHttpClient):  # type: ignore[misc]  # the cl
     async def close(self) -> None:
         if self._pool is not None:
             await self._pool.close()
+
+
+def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:
+    return {} if auth is None else {"Authorization": aiohttp.encode_basic_auth(*auth)}
 
 
 def _retry_after_seconds(headers: Mapping[str, str]) -> float:
@@ -95,7 +98,8 @@ class TwilioCarrier:
         """
         self.timeout_seconds = timeout_seconds
         self._http = _BoundedHttpClient(timeout_seconds, base_url)
-        self._client = Client(account_sid, auth_token, http_client=self._http)
+        # Asked for here, because the client imports its two hundred modules at the first use: not while a text is claimed.
+        self._messages = Client(account_sid, auth_token, http_client=self._http).messages
         self._sender: dict[str, Any] = (
             {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": from_number}
         )
@@ -104,7 +108,7 @@ class TwilioCarrier:
         """See `Carrier.send`. ValidityPeriod ends with the safe window (M2)."""
         validity = max(1, min(validity_seconds, _VALIDITY_SECONDS_MAX))
         try:
-            message = await self._client.messages.create_async(
+            message = await self._messages.create_async(
                 to=to, body=body, status_callback=callback_url, validity_period=validity, **self._sender
             )
         except TwilioRestException as refused:
@@ -128,7 +132,7 @@ class TwilioCarrier:
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
         """See `Carrier.list_recent`."""
         try:
-            messages = await self._client.messages.list_async(to=to, date_sent_after=since, limit=200)
+            messages = await self._messages.list_async(to=to, date_sent_after=since, limit=200)
         except TwilioRestException as refused:
             raise Busy(_BUSY_SECONDS) if refused.status == 429 else Ambiguous from None
         except (TimeoutError, aiohttp.ClientError, ValueError):
