@@ -57,7 +57,7 @@ async def _is_kept_by(session: AsyncSession, actor: Member | Operator, capacity_
 async def hold_unit(session: AsyncSession, service_id: UUID) -> UUID | None:
     """Take one free unit of a service, as a member of the agency that keeps it; None where the service counts none.
 
-    Of two that ask for the last unit, one statement decides and the other is told. Holding does not make the count any fresher.
+    Of two that ask for the last unit, one statement decides and the other is told. The count gets no fresher by it.
 
     Raises:
         NoCapacity: the service counts units and none is free, or another agency keeps it.

@@ -85,6 +85,9 @@ class Reading:
         elif not owners:
             hint = "Give the id of a row of the package."
             self.problems.add(Severity.KEPT_OUT, file, line, "service_id", owner, "names no row of the package", hint)
+        elif owner not in known:
+            message = "the cell names several rows: kept for each that exists"
+            self.problems.add(Severity.MENDED, file, line, "service_id", owner, message, "Write a row for each.")
         for part in owners if said else []:
             values = kept.setdefault(part, [])
             if said not in values:
