@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -78,9 +78,17 @@ async def load_data_key(session: AsyncSession, keyring: Keyring, data_key_id: UU
 
 
 async def destroy_data_key(session: AsyncSession, data_key_id: UUID, *, now: datetime) -> None:
-    """Forget a key: what it sealed is unreadable from the commit on."""
-    await session.execute(
+    """Forget a key: what it sealed is unreadable from the commit on. A destroyed key stays as it is.
+
+    Raises:
+        KeyGone: not visible to this actor: nobody may believe it destroyed while it is not.
+    """
+    destroyed_at = func.coalesce(StoredDataKey.destroyed_at, now)
+    found = await session.scalar(
         update(StoredDataKey)
-        .where(StoredDataKey.id == data_key_id, StoredDataKey.wrapped.is_not(None))
-        .values(wrapped=None, destroyed_at=now)
+        .where(StoredDataKey.id == data_key_id)
+        .values(wrapped=None, destroyed_at=destroyed_at)
+        .returning(StoredDataKey.id)
     )
+    if found is None:
+        raise KeyGone

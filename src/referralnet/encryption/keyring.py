@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -59,8 +61,8 @@ class Keyring:
             keys = {
                 key_id: base64.b64decode(value, validate=True) for key_id, value in document["wrapping_keys"].items()
             }
-            ring = cls(document["current"], keys, base64.b64decode(document["root"], validate=True))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            ring = cls(str(document["current"]), keys, base64.b64decode(document["root"], validate=True))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             # The text itself is secret: say nothing of it.
             raise KeyringUnusable("not a keyring: want JSON with current, wrapping_keys and root") from None
         if ring.current_key_id not in keys or any(len(key) != _KEY_BYTES for key in (*keys.values(), ring.root)):
@@ -69,15 +71,27 @@ class Keyring:
 
     @classmethod
     def read_or_create(cls, path: Path) -> Self:
-        """Read the keyring file, or make one that only this user can read."""
+        """Read the keyring file, or make one that only this user can read.
+
+        Raises:
+            KeyringUnusable: there is a file, and it is no keyring.
+        """
         if not path.exists():
-            ring = cls.generate()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(ring.dump())
-            return ring
-        return cls.parse(path.read_text("utf-8"))
+            cls.generate().write_new(path)
+        try:
+            return cls.parse(path.read_text("utf-8"))
+        except UnicodeDecodeError:
+            raise KeyringUnusable("not a keyring: it is not UTF-8 text") from None
+
+    def write_new(self, path: Path) -> None:
+        """Write the file, whole or not at all and never over another: data whose keys were replaced is lost."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=path.parent, prefix=".keyring-") as file:  # made with mode 0600
+            file.write(self.dump())
+            file.flush()
+            os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
 
     def dump(self) -> str:
         """The keyring as JSON, for its file; keep it apart from every backup of the data."""
@@ -102,6 +116,8 @@ class Keyring:
         if wrapping is None:
             raise KeyringUnusable(f"wrapping key {wrapped.wrapping_key_id!r} is not on the keyring")
         nonce, ciphertext = wrapped.ciphertext[:_NONCE_BYTES], wrapped.ciphertext[_NONCE_BYTES:]
+        if len(nonce) < _NONCE_BYTES:
+            raise SealBroken("the wrapped key was cut short")
         try:
             return DataKey(key_id, AESGCM(wrapping).decrypt(nonce, ciphertext, key_id.bytes))
         except InvalidTag:

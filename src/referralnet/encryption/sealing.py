@@ -44,6 +44,8 @@ def open_sealed(key: DataKey, sealed: bytes, place: str) -> str:
         SealBroken: anything about it differs.
     """
     header, nonce = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
+    if len(nonce) < _NONCE_BYTES:
+        raise SealBroken("cut short")
     if header != _VERSION + key.id.bytes:
         raise SealBroken("sealed with another key")
     try:
