@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.appointments.scheduling import Visited, cancel_if_ahead
 from referralnet.database.acting import Member
 from referralnet.directory.capacity import hold_unit
-from referralnet.directory.search import load_entry_for_referral
+from referralnet.directory.entry_rows import load_entry_for_referral
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.lifecycle import ENDS, Event, Outcome, RejectReason, next_status
 from referralnet.referrals.moving import NOTHING_MORE, Locked, Particulars, lock, move
@@ -23,13 +23,13 @@ async def accept(session: AsyncSession, actor: Member, referral_id: UUID, *, now
     Raises:
         NotFound, NotPermitted: no such referral for this agency; not an intake worker.
         IllegalTransition: somebody answered first, or it is not this agency's to answer (R2, R3).
-        NoUnitFree: the last unit is taken (R2).
+        NoCapacity: the last unit is taken (R2).
     """
     locked = await _lock_to_answer(session, actor, referral_id)
     # Judged before a unit is touched: a late answer must not wait behind the beds.
     next_status(locked.status, Event.ACCEPT, locked.party(actor))
     entry = await load_entry_for_referral(session, locked.service_at_location_id)
-    capacity_id = await hold_unit(session, entry.service_id)
+    capacity_id = await hold_unit(session, entry.service_id) if entry is not None else None
     return await _answer(session, actor, locked, Event.ACCEPT, now=now, more=Particulars(capacity_id=capacity_id))
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from referralnet.referrals.lifecycle import Event, Party, Status
+from referralnet.survivors.needs import Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class BusinessDays:
     count: int
 
 
-ANSWER_WITHIN: Mapping[str, Hours | BusinessDays] = {
-    "urgent": Hours(4),
-    "priority": Hours(24),
-    "routine": BusinessDays(3),
+ANSWER_WITHIN: Mapping[Urgency, Hours | BusinessDays] = {
+    Urgency.URGENT: Hours(4),
+    Urgency.PRIORITY: Hours(24),
+    Urgency.ROUTINE: BusinessDays(3),
 }
 BUSINESS_WEEKDAYS = frozenset({0, 1, 2, 3, 4})
 BUSINESS_DAY_ENDS_AT = time(17)
@@ -56,11 +57,11 @@ TELLS: Mapping[Event, tuple[Party, str]] = {
 }
 
 
-def answer_due_at(urgency: str, requested_at: datetime, time_zone: str) -> datetime:
+def answer_due_at(urgency: Urgency, requested_at: datetime, time_zone: str) -> datetime:
     """The instant (UTC) by which the target answers, frozen on the referral when it is sent.
 
     Args:
-        urgency: of the need: urgent, priority or routine.
+        urgency: of the need.
         requested_at: aware.
         time_zone: IANA name of the target agency's zone.
     """

@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, literal, null, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Uuid, and_, case, column, literal, null, select, table, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from referralnet.database.acting import AgencyKind, Member
-from referralnet.directory.tables import DirectoryEntry
 from referralnet.errors import InvalidInput, NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.identity.tables import Agency, MemberAccount
@@ -24,6 +23,10 @@ from referralnet.referrals.tables import Referral, ReferralEvent
 
 PAGE_MAX = 200
 _Source, _Target = aliased(Agency), aliased(Agency)
+# The view that every member may read; the table behind it is the directory's own.
+_LISTING = table(
+    "directory_listing", column("service_at_location_id", Uuid()), column("service_name"), column("organization_name")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +224,13 @@ def _rows() -> Select[Any]:
             case((known, Referral.source_agency_id)).label("source_agency_id"),
             case((known, _Source.name)).label("source_agency_name"),
             _Target.name.label("target_agency_name"),
-            DirectoryEntry.service_name,
-            DirectoryEntry.organization_name,
+            _LISTING.c.service_name,
+            _LISTING.c.organization_name,
             Referral.held_capacity_id.is_not(None).label("holds_unit"),
         )
         .join(_Source, _Source.id == Referral.source_agency_id)
         .join(_Target, _Target.id == Referral.target_agency_id)
-        .outerjoin(DirectoryEntry, DirectoryEntry.service_at_location_id == Referral.service_at_location_id)
+        .outerjoin(_LISTING, _LISTING.c.service_at_location_id == Referral.service_at_location_id)
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -10,9 +9,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.consent.disclosures import Category, make_disclosure
+from referralnet.consent.categories import Category
+from referralnet.consent.disclosures import make_disclosure
 from referralnet.database.acting import Member
-from referralnet.directory.search import load_entry_for_referral
+from referralnet.directory.entry_rows import load_entry_for_referral
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, Refusal
 from referralnet.identity.access import Permission, require
@@ -21,6 +21,7 @@ from referralnet.referrals.lifecycle import Event, Party, Status
 from referralnet.referrals.moving import Particulars, lock, move
 from referralnet.referrals.policy import answer_due_at
 from referralnet.referrals.tables import Referral, SurvivorReferral
+from referralnet.survivors.needs import Urgency
 from referralnet.survivors.tables import Need
 
 FROZEN = (
@@ -57,7 +58,7 @@ async def send_referral(
     need_id: UUID,
     service_at_location_id: UUID,
     release_id: UUID,
-    categories: Collection[Category],
+    categories: frozenset[Category],
     keyring: Keyring,
     now: datetime,
 ) -> UUID:
@@ -76,6 +77,19 @@ async def send_referral(
     need = await _frozen_need(session, survivor_id, need_id)
     target = await _target(session, actor, service_at_location_id)
     referral_id = await _draft(session, actor, target, need, now)
+    # Before the link below: it judges the release, where a foreign key would only break.
+    await make_disclosure(
+        session,
+        actor,
+        referral_id=referral_id,
+        release_id=release_id,
+        survivor_id=survivor_id,
+        need_id=need_id,
+        recipient_agency_id=target.agency_id,
+        categories=categories,
+        keyring=keyring,
+        now=now,
+    )
     await session.execute(
         insert(SurvivorReferral)
         .values(
@@ -88,18 +102,7 @@ async def send_referral(
         )
         .inline()
     )
-    await make_disclosure(
-        session,
-        actor,
-        referral_id=referral_id,
-        release_id=release_id,
-        survivor_id=survivor_id,
-        recipient_agency_id=target.agency_id,
-        categories=categories,
-        keyring=keyring,
-        now=now,
-    )
-    due_at = answer_due_at(need["urgency"], now, target.time_zone)
+    due_at = answer_due_at(Urgency(need["urgency"]), now, target.time_zone)
     draft = await lock(session, referral_id)
     await move(session, draft, Event.SEND, Party.SOURCE, now=now, more=Particulars(answer_due_at=due_at))
     return referral_id
@@ -115,15 +118,17 @@ async def _frozen_need(session: AsyncSession, survivor_id: UUID, need_id: UUID) 
 
 async def _target(session: AsyncSession, actor: Member, service_at_location_id: UUID) -> Target:
     entry = await load_entry_for_referral(session, service_at_location_id)
-    if entry.agency_id is None:
+    if entry is None:
+        raise NotFound(field="service_at_location_id")
+    if entry.target_agency_id is None:
         raise TargetNotAMember(field="service_at_location_id")
-    if entry.agency_id == actor.agency_id:
+    if entry.target_agency_id == actor.agency_id:
         raise InvalidInput(field="service_at_location_id", detail="It is a service of your own agency.")
-    agency = select(Agency.time_zone).where(Agency.id == entry.agency_id, Agency.active)
+    agency = select(Agency.time_zone).where(Agency.id == entry.target_agency_id, Agency.active)
     time_zone = await session.scalar(agency)
     if time_zone is None:
         raise TargetNotAMember(field="service_at_location_id")
-    return Target(entry.agency_id, service_at_location_id, time_zone)
+    return Target(entry.target_agency_id, service_at_location_id, time_zone)
 
 
 async def _draft(session: AsyncSession, actor: Member, target: Target, need: dict[str, Any], now: datetime) -> UUID:

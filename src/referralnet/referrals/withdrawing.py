@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.appointments.scheduling import cancel_as_source
 from referralnet.audit.recording import Action, record
-from referralnet.consent.releases import EndedVia, end_release
-from referralnet.consent.tables import SurvivorRelease
+from referralnet.consent.ending import Via, end_release, unended_releases
 from referralnet.database.acting import Member
 from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
@@ -64,7 +63,7 @@ async def withdraw_consent(
     *,
     survivor_id: UUID | None = None,
     release_id: UUID | None = None,
-    via: EndedVia,
+    via: Via,
     now: datetime,
 ) -> WithdrawalSummary:
     """End one release, or every release of a survivor, and whatever stands on it, before this transaction is over (C4).
@@ -79,13 +78,16 @@ async def withdraw_consent(
 
     Raises:
         NotFound: no such survivor or release in this agency's custody; names the field.
+        ReleaseWithdrawn, NoLiveRelease: the release had ended before, or never began.
     """
     # Whoever hears her takes her word: no role is needed beyond seeing her case.
     require(actor, Permission.READ_REFERRALS)
-    release_ids = await _live_releases(session, survivor_id, release_id)
+    if (survivor_id is None) == (release_id is None):
+        raise ValueError("say whose consent, or which release")
+    release_ids = await _releases_to_end(session, survivor_id, release_id)
     # First the releases: their lock waits for whoever is sending under them, and lets nobody begin.
-    for live in release_ids:
-        await end_release(session, actor, live, via=via, now=now)
+    for ended in release_ids:
+        await end_release(session, actor, ended, via=via, now=now)
     referral_ids = await _open_referrals(session, survivor_id, release_id)
     texts = 0
     for open_id in referral_ids:
@@ -94,13 +96,13 @@ async def withdraw_consent(
         texts += await cancel_texts(session, subject_id=open_id, reason="consent_withdrawn", now=now)
     if survivor_id is not None:
         texts += await cancel_texts(session, survivor_id=survivor_id, reason="consent_withdrawn", now=now)
-    kind, subject = ("survivor", survivor_id) if survivor_id is not None else ("release", release_id)
-    assert subject is not None
+    subject_id = survivor_id or release_id
+    assert subject_id is not None
     await record(
         session,
         Action.CONSENT_WITHDRAWN,
-        kind,
-        subject,
+        "survivor" if survivor_id else "release",
+        subject_id,
         via=via,
         releases=len(release_ids),
         referrals=len(referral_ids),
@@ -109,22 +111,13 @@ async def withdraw_consent(
     return WithdrawalSummary(len(release_ids), len(referral_ids), texts)
 
 
-async def _live_releases(session: AsyncSession, survivor_id: UUID | None, release_id: UUID | None) -> list[UUID]:
-    if (survivor_id is None) == (release_id is None):
-        raise ValueError("say whose consent, or which release")
+async def _releases_to_end(session: AsyncSession, survivor_id: UUID | None, release_id: UUID | None) -> list[UUID]:
     if release_id is not None:
-        if (
-            await session.scalar(select(SurvivorRelease.release_id).where(SurvivorRelease.release_id == release_id))
-            is None
-        ):
-            raise NotFound(field="release_id")
-        chosen = SurvivorRelease.release_id == release_id
-    else:
-        if await session.scalar(select(Survivor.id).where(Survivor.id == survivor_id)) is None:
-            raise NotFound(field="survivor_id")
-        chosen = SurvivorRelease.survivor_id == survivor_id
-    live = select(SurvivorRelease.release_id).where(chosen, SurvivorRelease.ended_at.is_(None))
-    return list(await session.scalars(live.order_by(SurvivorRelease.release_id)))
+        return [release_id]
+    if await session.scalar(select(Survivor.id).where(Survivor.id == survivor_id)) is None:
+        raise NotFound(field="survivor_id")
+    assert survivor_id is not None
+    return await unended_releases(session, survivor_id)
 
 
 async def _open_referrals(session: AsyncSession, survivor_id: UUID | None, release_id: UUID | None) -> list[UUID]:

@@ -14,19 +14,20 @@ from referralnet.appointments.scheduling import VisitTime
 from referralnet.appointments.tables import Mode
 from referralnet.errors import InvalidInput
 
+wall = datetime.fromisoformat
 ZONES = ["America/Chicago", "America/New_York", "America/Phoenix", "Pacific/Honolulu", "Australia/Lord_Howe"]
 
 
 @pytest.mark.rule("M13")
 def test_an_ordinary_local_time_is_the_instant_the_wall_clock_means() -> None:
-    assert instant_of(datetime(2026, 3, 2, 9, 0), "America/Chicago") == datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-    assert instant_of(datetime(2026, 7, 2, 9, 0), "America/Chicago") == datetime(2026, 7, 2, 14, 0, tzinfo=UTC)
+    assert instant_of(wall("2026-03-02T09:00"), "America/Chicago") == datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+    assert instant_of(wall("2026-07-02T09:00"), "America/Chicago") == datetime(2026, 7, 2, 14, 0, tzinfo=UTC)
 
 
 @pytest.mark.rule("M13")
 def test_an_hour_that_is_skipped_is_refused_with_both_neighbours() -> None:
     with pytest.raises(LocalTimeDoesNotExist) as refused:
-        instant_of(datetime(2026, 3, 8, 2, 30), "America/Chicago")
+        instant_of(wall("2026-03-08T02:30"), "America/Chicago")
     assert refused.value.field == "local_start"
     assert "2026-03-08T01:30-06:00 or 2026-03-08T03:30-05:00" in refused.value.message
 
@@ -34,13 +35,13 @@ def test_an_hour_that_is_skipped_is_refused_with_both_neighbours() -> None:
 @pytest.mark.rule("M13")
 def test_an_hour_that_comes_twice_is_refused_with_both_meanings() -> None:
     with pytest.raises(LocalTimeOccursTwice) as refused:
-        instant_of(datetime(2026, 11, 1, 1, 30), "America/Chicago")
+        instant_of(wall("2026-11-01T01:30"), "America/Chicago")
     assert refused.value.field == "local_start"
     assert "2026-11-01T01:30-05:00 or 2026-11-01T01:30-06:00" in refused.value.message
 
 
 @pytest.mark.rule("M13")
-@given(st.datetimes(datetime(2025, 1, 1), datetime(2032, 1, 1)), st.sampled_from(ZONES))
+@given(st.datetimes(wall("2025-01-01T00:00"), wall("2032-01-01T00:00")), st.sampled_from(ZONES))
 def test_no_local_time_is_guessed(local: datetime, time_zone: str) -> None:
     zone = ZoneInfo(time_zone)
     # Every instant around, a quarter of an hour apart at most: which of them show this wall time?
@@ -60,7 +61,7 @@ def test_no_local_time_is_guessed(local: datetime, time_zone: str) -> None:
 @pytest.mark.parametrize("time_zone", ["Chicago", "", "../../etc/passwd", "America/Nowhere"])
 def test_a_zone_that_is_not_one_is_refused_by_its_field(time_zone: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        instant_of(datetime(2026, 3, 2, 9, 0), time_zone)
+        instant_of(wall("2026-03-02T09:00"), time_zone)
     assert refused.value.field == "time_zone"
 
 
@@ -76,11 +77,11 @@ NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("local_start", "minutes", "field"),
     [
-        (datetime(2026, 3, 2, 9, 0), 60, "local_start"),
-        (datetime(2026, 3, 1, 9, 0), 60, "local_start"),
-        (datetime(2027, 3, 2, 9, 1), 60, "local_start"),
-        (datetime(2026, 3, 3, 9, 0), 4, "duration_minutes"),
-        (datetime(2026, 3, 3, 9, 0), 481, "duration_minutes"),
+        (wall("2026-03-02T09:00"), 60, "local_start"),
+        (wall("2026-03-01T09:00"), 60, "local_start"),
+        (wall("2027-03-02T09:01"), 60, "local_start"),
+        (wall("2026-03-03T09:00"), 4, "duration_minutes"),
+        (wall("2026-03-03T09:00"), 481, "duration_minutes"),
     ],
 )
 def test_a_visit_is_in_the_next_year_and_of_a_length_people_have(
@@ -91,6 +92,6 @@ def test_a_visit_is_in_the_next_year_and_of_a_length_people_have(
     assert refused.value.field == field
 
 
-@pytest.mark.parametrize("local_start", [datetime(2026, 3, 2, 9, 1), datetime(2027, 3, 2, 9, 0)])
+@pytest.mark.parametrize("local_start", [wall("2026-03-02T09:01"), wall("2027-03-02T09:00")])
 def test_the_first_minute_from_now_and_the_last_of_a_year_are_taken(local_start: datetime) -> None:
     assert VisitTime(local_start, "America/Chicago", 60, Mode.PHONE).starts_at(NOW) > NOW
