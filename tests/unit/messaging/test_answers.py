@@ -1,0 +1,39 @@
+"""STOP in all its forms, and what else she may write (M4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from referralnet.messaging.answers import Answer, language_of, understand
+
+STOPS = (
+    "STOP", "stop", "Stop.", "stop please", "please stop", "STOPALL", "quit", "END", "revoke", "opt out", "OptOut", "cancel",
+    "Unsubscribe", "unsubscibe", "stpo", "sotp", "stop!!!", "pls stop texting me", "don't text me anymore", "do not text",
+    "leave me alone", "take me off this", "1 but please stop", "alto", "ALTO!", "Basta", "basta ya", "no más", "NO MAS", "parar",
+    "cancelar", "ya no me escriba", "alto por favor", "por favor no me manden nada", "no más mensajes", "date de baja, darme de baja",
+)  # fmt: skip
+
+
+@pytest.mark.rule("M4")
+@pytest.mark.parametrize("body", STOPS)
+def test_every_way_of_saying_stop_is_a_stop(body: str) -> None:
+    assert understand(body) is Answer.OPT_OUT
+
+
+@pytest.mark.rule("M4")
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ("1", Answer.CONFIRM), (" 1. ", Answer.CONFIRM), ("Yes", Answer.CONFIRM), ("Sí", Answer.CONFIRM), ("2", Answer.CALL_ME),
+        ("llámeme", Answer.CALL_ME), ("3", Answer.UNSAFE), ("not safe", Answer.UNSAFE), ("peligro", Answer.UNSAFE),
+        ("START", Answer.OPT_IN), ("HELP", Answer.HELP), ("ayuda", Answer.HELP), ("who is this", Answer.UNCLEAR), ("", Answer.UNCLEAR),
+        ("cancel my appointment on monday", Answer.UNCLEAR), ("where do I stop the car for the visit", Answer.UNCLEAR),
+        ("12", Answer.UNCLEAR),
+    ],
+)  # fmt: skip
+def test_other_answers_are_read_or_left_to_a_person(body: str, answer: Answer) -> None:
+    assert understand(body) is answer
+
+
+def test_the_reply_speaks_the_language_of_the_word_that_was_written() -> None:
+    assert [language_of(word) for word in ("STOP", "ALTO", "ayuda", "qué")] == ["en", "es", "es", "en"]
