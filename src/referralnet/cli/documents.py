@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -48,28 +49,15 @@ def documents(
     folder: Annotated[Path, typer.Option(help="The folder of the documents.")] = Path("docs"),
 ) -> None:
     """Write the documents that are made from the code, or check that they are current."""
-    outdated = [name for name, text in generated() if not _is_current(folder / name, text)]
+    texts = {name: write() for name, write in GENERATED.items()}
+    outdated = [name for name, text in texts.items() if not _is_current(folder / name, text)]
     if check and outdated:
         raise fail(f"Not current: {', '.join(outdated)}. `referralnet documents` writes them anew.")
-    for name, text in generated():
-        if name in outdated:
-            (folder / name).write_text(text, "utf-8")
-            typer.echo(f"{folder / name} is written anew.")
+    for name in outdated:
+        (folder / name).write_text(texts[name], "utf-8")
+        typer.echo(f"{folder / name} is written anew.")
     if not outdated:
         typer.echo("All documents are current.")
-
-
-def generated() -> Iterator[tuple[str, str]]:
-    """Every generated document: its file name in docs/ and its text."""
-    from referralnet.referrals.documenting import lifecycle_document
-
-    writers: dict[str, Callable[[], str]] = {
-        "settings.md": settings_document,
-        "refusals.md": refusals_document,
-        "referral-lifecycle.md": lifecycle_document,
-    }
-    for name, write in writers.items():
-        yield name, write()
 
 
 def settings_document() -> str:
@@ -92,7 +80,7 @@ def refusals_document() -> str:
     for area, refusals in sorted(by_area.items()):
         lines += ["", f"## {area}", "", "| code | message | attempt recorded |", "|---|---|---|"]
         for refusal in refusals:
-            lines.append(f"| `{refusal.code}` | {_cell(refusal().message)} | {'yes' if refusal.audited else ''} |")
+            lines.append(f"| `{refusal.code}` | {_cell(_message(refusal))} | {'yes' if refusal.audited else ''} |")
     lines += ["", "## Errors that are no refusals", "", "They stand in `errors`, with the code in `extensions`.", ""]
     lines += [
         "| code | what it means |",
@@ -117,6 +105,20 @@ def all_refusals() -> list[type[Refusal]]:
     return sorted(ours, key=lambda refusal: refusal.code)
 
 
+def _lifecycle_document() -> str:
+    from referralnet.referrals.documenting import lifecycle_document
+
+    return lifecycle_document()
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "settings.md": settings_document,
+    "refusals.md": refusals_document,
+    "referral-lifecycle.md": _lifecycle_document,
+}
+"""Every generated document, by its file name in docs/."""
+
+
 def _is_current(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text("utf-8") == text
 
@@ -124,6 +126,11 @@ def _is_current(path: Path, text: str) -> bool:
 def _area(refusal: type[Refusal]) -> str:
     area = refusal.__module__.split(".")[1]
     return "Everywhere" if area == "errors" else area.capitalize()
+
+
+def _message(refusal: type[Refusal]) -> str:
+    """As Refusal.message, of the class: some refusals cannot be made without a value."""
+    return " ".join(inspect.cleandoc(refusal.__doc__ or "").split("\n\n", maxsplit=1)[0].split())
 
 
 def _kind(field: FieldInfo) -> str:
