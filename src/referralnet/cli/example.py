@@ -11,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import AgencyKind, Operator, Role
 from referralnet.database.transactions import Database
-from referralnet.directory.custody import link_agency
+from referralnet.directory.custody import link_agency, organization_named
 from referralnet.directory.importing import import_package
-from referralnet.directory.tables import Organization
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity import agencies
 from referralnet.identity.tables import Agency, MemberAccount
@@ -125,8 +124,7 @@ async def _agency(session: AsyncSession, example: ExampleAgency) -> UUID:
         session, name=example.name, kind=example.kind, regime=example.regime, time_zone=TIME_ZONE
     )
     if example.organization is not None:
-        organizations = select(Organization.id).where(Organization.name == example.organization)
-        await link_agency(session, (await session.scalars(organizations)).one(), agency_id)
+        await link_agency(session, await organization_named(session, example.organization), agency_id)
     return agency_id
 
 

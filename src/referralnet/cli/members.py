@@ -32,7 +32,7 @@ def add_agency(
     kind: Annotated[AgencyKind, typer.Option(help="What it is.")],
     regime: Annotated[str, typer.Option(help="Its confidentiality regime, e.g. victim_service_provider.")] = "general",
     time_zone: Annotated[str, typer.Option(help="IANA name.")] = "America/Chicago",
-    organization: Annotated[UUID | None, typer.Option(help="Id of its organization in the directory.")] = None,
+    organization: Annotated[str | None, typer.Option(help="Exact name of its organization in the directory.")] = None,
 ) -> None:
     """Add an agency, and link it to its listing in the directory."""
     typer.echo(run_command(_add_agency(name, kind, regime, time_zone, organization)))
@@ -53,10 +53,10 @@ def add_member(
     typer.echo(f"password: {password}\nauthenticator secret: {secret}")
 
 
-async def _add_agency(name: str, kind: AgencyKind, regime: str, time_zone: str, organization: UUID | None) -> UUID:
+async def _add_agency(name: str, kind: AgencyKind, regime: str, time_zone: str, organization: str | None) -> UUID:
     from referralnet.app import open_database
     from referralnet.database.acting import Operator
-    from referralnet.directory.custody import link_agency
+    from referralnet.directory.custody import link_agency, organization_named
     from referralnet.identity import agencies
 
     database = open_database(load_settings(), "owner")
@@ -64,7 +64,7 @@ async def _add_agency(name: str, kind: AgencyKind, regime: str, time_zone: str, 
         async with database.transaction(Operator()) as session:
             agency_id = await agencies.add_agency(session, name=name, kind=kind, regime=regime, time_zone=time_zone)
             if organization is not None:
-                await link_agency(session, organization, agency_id)
+                await link_agency(session, await organization_named(session, organization), agency_id)
             return agency_id
     finally:
         await database.close()

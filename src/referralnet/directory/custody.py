@@ -10,7 +10,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.errors import NotFound
+from referralnet.errors import NotFound, Refusal
+
+class NameNotUnique(Refusal):
+    """Several have this name."""
+
+    code = "NAME_NOT_UNIQUE"
+
 
 CONFIDENTIAL_TERM = "confidential_location"
 
@@ -98,6 +104,21 @@ async def count_unmarked(session: AsyncSession, package: str) -> int:
     """Places that stay confidential though the package no longer marks them."""
     found = await session.scalar(text(_UNMARKED), {"package": package, "term": CONFIDENTIAL_TERM})
     return int(found or 0)
+
+
+async def organization_named(session: AsyncSession, name: str) -> UUID:
+    """The one organization of exactly this name.
+
+    Raises:
+        NotFound: there is none.
+        NameNotUnique: there are several.
+    """
+    found = (await session.scalars(text("select id from organization where name = :name"), {"name": name})).all()
+    if not found:
+        raise NotFound(field="organization")
+    if len(found) > 1:
+        raise NameNotUnique(field="organization")
+    return UUID(str(found[0]))
 
 
 async def link_agency(session: AsyncSession, organization_id: UUID, agency_id: UUID) -> None:
