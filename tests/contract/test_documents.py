@@ -172,6 +172,13 @@ def is_module(name: str) -> bool:
     return any(place.with_suffix(".py").is_file() or (place / "__main__.py").is_file() for place in places)
 
 
+@pytest.mark.parametrize("path", PROSE, ids=named)
+def test_every_file_of_the_code_that_is_named_is_there(path: Path) -> None:
+    files = re.findall(r"`([\w-]+(?:/[\w-]+)+\.\w+)`", path.read_text("utf-8"))
+    homes = (path.parent, CHECKOUT, CHECKOUT / "src" / "referralnet")
+    assert [file for file in files if not any((home / file).exists() for home in homes)] == []
+
+
 def test_the_readme_names_nothing_outside_the_project() -> None:
     text = README.read_text("utf-8")
     assert re.findall(r"\.\./[^\s`)]*", text) == []
