@@ -98,7 +98,7 @@ def sections(text: str) -> set[str]:
 
 def commands(text: str) -> Iterator[str]:
     """Commands that the reader may type: lines of shell in code blocks, and code in a line that begins like one."""
-    fenced = re.findall(r"^```(?:sh|shell|console)?\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    fenced = re.findall(r"^```(?:sh|shell|console)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     indented = re.findall(r"(?:^    \S.*\n)+", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
     for block in (*fenced, *indented):
         for line in re.sub(r"\\\n\s*", " ", block).splitlines():
