@@ -1,0 +1,256 @@
+"""The database itself keeps agencies apart: every table secured, no context no rows, no role with more than enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from referralnet.database.acting import Actor, Dispatcher, Member, Nobody, Operator, Role
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from tests.databases import DatabaseUrls
+from tests.factories.identity import make_agency, make_member
+from tests.factories.rows import TABLES, connect_as_superuser, fill_every_table
+
+WITHOUT_ROW_SECURITY = {
+    "public.sign_in_attempt": "a keyed hash of a login and nobody's id, counted before anyone is known",
+    "public.referral_transition": "the published table of a referral's steps, the same for everybody",
+}
+WITH_THEIR_OWNERS_RIGHTS = {
+    "directory_listing": "a view that is fast because it asks once, and not for each row, whether a member acts",
+}
+# What may be read without acting in any agency: public listings, and the ids and times by which work is found.
+DIRECTORY = {
+    "accessibility", "address", "attribute", "contact", "cost_option", "directory_entry", "directory_import",
+    "language", "location", "organization", "phone", "program", "required_document", "schedule", "service",
+    "service_area", "service_capacity", "taxonomy", "taxonomy_term", "unit", "url",
+}  # fmt: skip
+READ_BY_IDLE_WORKER = {
+    **{f"public.{table}": "the public directory" for table in DIRECTORY},
+    "public.agency": "names and time zones of agencies, for what is due",
+    "public.audit_event": "ids and codes, for the sealer",
+    "public.audit_link": "hashes, for the sealer",
+    "public.carrier_callback": "what the carrier said of a text, by id",
+    "public.idempotency_key": "to remove old ones",
+    "public.inbound_text": "sealed for the network until it is known whose it is",
+    "public.notice": "which agency has something to do",
+    "public.referral": "which have waited too long; the columns of the need are not granted",
+    "public.referral_event": "what happened when, in codes",
+    "public.service_at_location": "the public directory",
+    "public.suppression": "hashes of numbers that said STOP",
+    "public.text_message": "what is due and whose it is; number and body are sealed under a key of the custody",
+}
+READ_BY_OWNER = {
+    **{f"public.{table}": "the public directory, which imports write" for table in DIRECTORY | {"service_at_location"}},
+    "public.agency": "added on the host",
+    "public.member": "added on the host",
+    "public.member_credential": "set on the host",
+    "public.member_session": "ended on the host",
+    "public.audit_event": "the trail is checked on the host",
+    "public.audit_link": "the trail is checked on the host",
+}
+# Deleting is forgetting: only what has served its time, and only by the worker.
+DELETED_FROM = {
+    "referralnet_worker": {"public.sign_in_attempt", "public.idempotency_key", "public.suppression"},
+    "referralnet_app": set[str](),
+}
+
+
+@pytest_asyncio.fixture(scope="module")
+async def coordinator(owner: Database, keyring: Keyring) -> Member:
+    return (await make_member(owner, keyring, await make_agency(owner), [Role.COORDINATOR, Role.INTAKE])).actor
+
+
+@pytest_asyncio.fixture(scope="module")
+async def tables(database_urls: DatabaseUrls, coordinator: Member) -> list[str]:
+    """Every table's name, each with a row of the coordinator's agency."""
+    return await fill_every_table(database_urls, agency_id=coordinator.agency_id, member_id=coordinator.member_id)
+
+
+async def readable(database: Database, actor: Actor, tables: Sequence[str]) -> set[str]:
+    """The tables in which `actor` sees a row."""
+    found = set()
+    for table in tables:
+        async with database.transaction(actor) as session:
+            granted = await session.scalar(text("select has_any_column_privilege(:table, 'select')"), {"table": table})
+            if granted and await session.scalar(text(f"select count(*) from {table}")):
+                found.add(table)
+    return found
+
+
+async def unsecured(owner: Database) -> set[str]:
+    """The tables in which row security is off, or does not bind the owner."""
+    async with owner.transaction(Operator()) as session:
+        rows = await session.scalars(
+            text(f"""
+              select name from ({TABLES}) as every_table join pg_class on pg_class.oid = every_table.oid
+              where not (relrowsecurity and relforcerowsecurity)
+            """)
+        )
+        return set(rows)
+
+
+@pytest.mark.rule("A2")
+async def test_every_table_has_row_security_that_binds_its_owner_too(owner: Database) -> None:
+    """A table added without it fails here, unless it stands in WITHOUT_ROW_SECURITY with a reason."""
+    assert await unsecured(owner) == set(WITHOUT_ROW_SECURITY)
+
+
+@pytest.mark.rule("A2")
+@pytest.mark.parametrize("half", ["", "enable", "force"])
+async def test_a_new_table_without_row_security_is_noticed(
+    owner: Database, database_urls: DatabaseUrls, half: str
+) -> None:
+    connection = await connect_as_superuser(database_urls)
+    try:
+        await connection.execute("create table keystore.planted (id uuid, agency_id uuid)")
+        if half:
+            await connection.execute(f"alter table keystore.planted {half} row level security")
+        assert "keystore.planted" in await unsecured(owner)
+    finally:
+        await connection.execute("drop table keystore.planted")
+        await connection.close()
+
+
+@pytest.mark.rule("A2")
+async def test_a_table_without_row_security_names_no_person_agency_or_case(owner: Database) -> None:
+    async with owner.transaction(Operator()) as session:
+        rows = await session.execute(
+            text("""
+              select table_schema || '.' || table_name as name, column_name from information_schema.columns
+              where column_name ~ '(agency|survivor|member|referral|release|need|phone|_sealed)'
+            """)
+        )
+        assert not [row for row in rows if row.name in WITHOUT_ROW_SECURITY]
+
+
+@pytest.mark.rule("A2")
+async def test_without_context_the_application_sees_no_row(app: Database, tables: list[str]) -> None:
+    assert await readable(app, Nobody(), [*tables, *WITH_THEIR_OWNERS_RIGHTS]) == set(WITHOUT_ROW_SECURITY)
+
+
+@pytest.mark.rule("A2")
+async def test_without_custody_the_worker_sees_only_what_finding_work_takes(
+    worker: Database, tables: list[str]
+) -> None:
+    found = await readable(worker, Dispatcher(), tables)
+    assert found <= set(READ_BY_IDLE_WORKER) | set(WITHOUT_ROW_SECURITY) | {"public.referral", "public.referral_event"}
+
+
+@pytest.mark.rule("A2")
+async def test_an_operator_on_the_host_sees_no_case_row(owner: Database, tables: list[str]) -> None:
+    assert await readable(owner, Operator(), tables) <= set(READ_BY_OWNER) | set(WITHOUT_ROW_SECURITY)
+
+
+async def test_a_member_at_work_sees_the_rows_of_her_agency(
+    app: Database, tables: list[str], coordinator: Member
+) -> None:
+    """So that the tests above are not of empty tables."""
+    found = await readable(app, coordinator, [*tables, *WITH_THEIR_OWNERS_RIGHTS])
+    assert found >= {
+        "directory_listing",
+        "public.survivor",
+        "public.contact_plan",
+        "public.need",
+        "public.release",
+        "keystore.data_key",
+    }
+
+
+async def test_a_function_with_its_owners_rights_looks_nowhere_but_where_it_was_written_for(owner: Database) -> None:
+    """Without a pinned search path, a caller's own table or function would run with the owner's rights."""
+    async with owner.transaction(Operator()) as session:
+        rows = await session.execute(
+            text("""
+              select proname, proconfig from pg_proc where prosecdef
+                and pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+            """)
+        )
+        definers = {row.proname: row.proconfig for row in rows}
+    assert {"acting_agency", "acting_case_agency", "acting_has_role", "find_credential"} <= set(definers)
+    unpinned = {name for name, config in definers.items() if "search_path=public, pg_temp" not in (config or [])}
+    assert not unpinned
+
+
+async def test_a_view_reads_with_its_owners_rights_only_for_a_reason(owner: Database) -> None:
+    async with owner.transaction(Operator()) as session:
+        views = await session.scalars(
+            text("""
+              select relname from pg_class where relkind in ('v', 'm') and relnamespace = 'public'::regnamespace
+                and not coalesce(reloptions @> array['security_invoker=true'], false)
+            """)
+        )
+        assert set(views) == set(WITH_THEIR_OWNERS_RIGHTS)
+
+
+async def test_every_policy_names_the_roles_it_is_for(owner: Database) -> None:
+    async with owner.transaction(Operator()) as session:
+        for_all = await session.scalars(text("select polname from pg_policy where 0 = any (polroles)"))
+        assert not list(for_all)
+
+
+@pytest.mark.rule("A2")
+@pytest.mark.parametrize("role", ["referralnet_app", "referralnet_worker"])
+async def test_a_serving_role_owns_nothing_and_can_become_nobody_else(owner: Database, role: str) -> None:
+    async with owner.transaction(Operator()) as session:
+        owned = await session.scalar(
+            text("select count(*) from pg_shdepend where refobjid = to_regrole(:role) and deptype = 'o'"),
+            {"role": role},
+        )
+        memberships = await session.scalar(
+            text("select count(*) from pg_auth_members where member = to_regrole(:role)"), {"role": role}
+        )
+        powers = await session.execute(
+            text("select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication from pg_roles"
+                 " where rolname = :role"), {"role": role},
+        )  # fmt: skip
+        create = await session.scalars(
+            text("select nspname from pg_namespace where has_schema_privilege(:role, oid, 'create')"), {"role": role}
+        )
+        assert (owned, memberships, tuple(powers.one()), list(create)) == (0, 0, (False,) * 5, [])
+
+
+@pytest.mark.parametrize("role", ["referralnet_app", "referralnet_worker"])
+async def test_a_serving_role_deletes_only_what_may_be_forgotten(owner: Database, role: str) -> None:
+    async with owner.transaction(Operator()) as session:
+        for privilege, allowed in (("delete", DELETED_FROM[role]), ("truncate", set[str]()), ("trigger", set[str]())):
+            rows = await session.scalars(
+                text(f"select name from ({TABLES}) as t where has_table_privilege(:role, oid, '{privilege}')"),
+                {"role": role},
+            )
+            assert set(rows) == allowed, privilege
+
+
+@pytest.mark.rule("A2")
+async def test_whom_a_transaction_acted_for_is_forgotten_with_it(
+    database_urls: DatabaseUrls, coordinator: Member
+) -> None:
+    """A pool of one connection: the next transaction surely gets the same one."""
+    single = Database(database_urls.app, connections_max=1)
+    try:
+        backends = set()
+        for actor, expected in (
+            (coordinator, coordinator.member_id),
+            (Nobody(), None),
+            (coordinator, coordinator.member_id),
+        ):
+            async with single.transaction(actor) as session:
+                assert await session.scalar(text("select acting_member()")) == expected
+                backends.add(await session.scalar(text("select pg_backend_pid()")))
+        with pytest.raises(DBAPIError):
+            await _fail(single, coordinator)
+        async with single.transaction(Nobody()) as session:
+            assert await session.scalar(text("select acting_agency()")) is None
+            backends.add(await session.scalar(text("select pg_backend_pid()")))
+        assert len(backends) == 1
+    finally:
+        await single.close()
+
+
+async def _fail(database: Database, actor: Actor) -> None:
+    async with database.transaction(actor) as session:
+        await session.execute(text("select 1 / 0"))
