@@ -13,7 +13,7 @@ from referralnet.api.identity import DoneResult, show_done
 from referralnet.api.paging import PageInfo, decode_cursor, encode_cursor, page_size
 from referralnet.api.performing import perform
 from referralnet.database.acting import Member
-from referralnet.directory import capacity, search
+from referralnet.directory import capacity, capacity_board, search
 from referralnet.errors import InvalidInput
 from referralnet.identity.access import Permission
 
@@ -26,6 +26,18 @@ class Capacity:
     available: int | None = strawberry.field(description="Null unless fresh.")
     maximum: int | None
     confirmed_at: datetime
+
+
+@strawberry.type(description="One counted unit of one of your agency's services.")
+class UnitCount:
+    capacity_id: UUID
+    service_name: str
+    unit: str
+    available: int
+    held: int = strawberry.field(description="By accepted referrals that have not ended.")
+    maximum: int | None
+    confirmed_at: datetime
+    is_fresh: bool = strawberry.field(description="A count that is not is shown to nobody as available.")
 
 
 @strawberry.type(description="Where a public place is.")
@@ -151,6 +163,24 @@ class DirectoryQuery:
     ) -> ServiceAtLocationConnection:
         async with info.context.reading(Permission.SEARCH_DIRECTORY) as (session, _):
             return await _search(session, search, page_size(first), after, info.context.now)
+
+    @strawberry.field(description="The units your agency counts: free, held, and when somebody last said so.")
+    async def unit_counts(self, info: Info) -> list[UnitCount]:
+        async with info.context.reading(Permission.KEEP_CAPACITY) as (session, _):
+            rows = await capacity_board.list_unit_counts(session, now=info.context.now)
+            return [
+                UnitCount(
+                    capacity_id=row.capacity_id,
+                    service_name=row.service_name,
+                    unit=row.unit,
+                    available=row.available,
+                    held=row.held,
+                    maximum=row.maximum,
+                    confirmed_at=row.confirmed_at,
+                    is_fresh=row.is_fresh,
+                )
+                for row in rows
+            ]
 
 
 async def _search(
