@@ -37,6 +37,16 @@ class Partners:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """What a test of consent acts on: the database as the application and as a superuser, keys, three agencies."""
+
+    app: Database
+    superuser: asyncpg.Connection
+    keyring: Keyring
+    partners: Partners
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """What was disclosed about one survivor, for one referral, under one release."""
 
@@ -52,10 +62,10 @@ async def make_partners(owner: Database, keyring: Keyring) -> Partners:
     return Partners(*[await make_custody(owner, keyring) for _ in range(3)])
 
 
-def new_release(recipient_agency_id: UUID, **changes: object) -> NewRelease:
-    """A release that is right, but for `changes`."""
+def new_release(partners: Partners, **changes: object) -> NewRelease:
+    """A release naming the recipient that is right, but for `changes`."""
     values: dict[str, object] = {
-        "recipient_agency_id": recipient_agency_id,
+        "recipient_agency_id": partners.recipient.agency_id,
         "purpose": Purpose.SHELTER,
         "categories": RELEASED,
         "signer": Signer.SURVIVOR,
@@ -65,22 +75,20 @@ def new_release(recipient_agency_id: UUID, **changes: object) -> NewRelease:
     return NewRelease(**{**values, **changes})  # type: ignore[arg-type]
 
 
-async def make_release(
-    app: Database, partners: Partners, survivor_id: UUID, keyring: Keyring, **changes: object
-) -> UUID:
+async def make_release(stage: Stage, survivor_id: UUID, **changes: object) -> UUID:
     """Record a release of the custodian's survivor, naming the recipient but for `changes`."""
-    actor = partners.custodian.coordinator
-    new = new_release(partners.recipient.agency_id, **changes)
-    async with app.transaction(actor) as session:
-        return await record_release(session, actor, survivor_id, new, keyring=keyring, now=present())
+    actor = stage.partners.custodian.coordinator
+    new = new_release(stage.partners, **changes)
+    async with stage.app.transaction(actor) as session:
+        return await record_release(session, actor, survivor_id, new, keyring=stage.keyring, now=present())
 
 
-async def make_referral(superuser: asyncpg.Connection, partners: Partners, status: str = "accepted") -> UUID:
+async def make_referral(stage: Stage, status: str = "accepted") -> UUID:
     """A referral in any state, put there past its area and its guards, which are tested elsewhere."""
     referral_id = uuid4()
-    async with superuser.transaction():
-        await superuser.execute("set local session_replication_role = replica")
-        await superuser.execute(
+    async with stage.superuser.transaction():
+        await stage.superuser.execute("set local session_replication_role = replica")
+        await stage.superuser.execute(
             """
             insert into referral (id, source_agency_id, source_agency_kind, target_agency_id, service_at_location_id,
               status, changed_at, service_type, urgency, region, language, household_size, age_band, accessibility,
@@ -89,24 +97,26 @@ async def make_referral(superuser: asyncpg.Connection, partners: Partners, statu
               'es', 2, '25_59', '{}', true, now(), now())
             """,
             referral_id,
-            partners.custodian.agency_id,
-            partners.recipient.agency_id,
+            stage.partners.custodian.agency_id,
+            stage.partners.recipient.agency_id,
             status,
         )
     return referral_id
 
 
-async def move_referral(superuser: asyncpg.Connection, referral_id: UUID, status: str) -> None:
+async def move_referral(stage: Stage, referral_id: UUID, status: str) -> None:
     """Put a referral into another state that is not an end."""
-    async with superuser.transaction():
-        await superuser.execute("set local session_replication_role = replica")
-        await superuser.execute("update referral set status = $2 where id = $1", referral_id, status)
+    async with stage.superuser.transaction():
+        await stage.superuser.execute("set local session_replication_role = replica")
+        await stage.superuser.execute("update referral set status = $2 where id = $1", referral_id, status)
 
 
-async def move_release(superuser: asyncpg.Connection, release_id: UUID, *, starts: str, expires: str) -> None:
+async def move_release(stage: Stage, release_id: UUID, *, starts: str, expires: str) -> None:
     """Let time pass for a release: both are intervals from now, such as ``-1 second``."""
-    await superuser.execute(
-        "update release set starts_at = now() + $2::text::interval, expires_at = now() + $3::text::interval where id = $1",
+    await stage.superuser.execute(
+        """
+        update release set starts_at = now() + $2::text::interval, expires_at = now() + $3::text::interval where id = $1
+        """,
         release_id,
         starts,
         expires,
@@ -114,33 +124,35 @@ async def move_release(superuser: asyncpg.Connection, release_id: UUID, *, start
 
 
 async def make_case(
-    app: Database,
-    superuser: asyncpg.Connection,
-    partners: Partners,
-    keyring: Keyring,
+    stage: Stage,
     *,
     status: str = "accepted",
     categories: frozenset[Category] = RELEASED,
     survivor_id: UUID | None = None,
 ) -> Case:
     """A survivor, her release, a referral in a state, and the disclosure made for it."""
-    actor = partners.custodian.coordinator
+    actor = stage.partners.custodian.coordinator
     if survivor_id is None:
         survivor_id = await make_survivor(
-            app, actor, keyring, new=new_survivor(safety_note="Not by the river."), plan=new_plan(), need=new_need()
+            stage.app,
+            actor,
+            stage.keyring,
+            new=new_survivor(safety_note="Not by the river."),
+            plan=new_plan(),
+            need=new_need(),
         )
-    release_id = await make_release(app, partners, survivor_id, keyring, categories=categories)
-    referral_id = await make_referral(superuser, partners, status)
-    async with app.transaction(actor) as session:
+    release_id = await make_release(stage, survivor_id, categories=categories)
+    referral_id = await make_referral(stage, status)
+    async with stage.app.transaction(actor) as session:
         disclosure_id = await make_disclosure(
             session,
             actor,
             referral_id=referral_id,
             release_id=release_id,
             survivor_id=survivor_id,
-            recipient_agency_id=partners.recipient.agency_id,
+            recipient_agency_id=stage.partners.recipient.agency_id,
             categories=categories,
-            keyring=keyring,
+            keyring=stage.keyring,
             now=present(),
         )
     return Case(survivor_id, release_id, referral_id, disclosure_id)

@@ -130,7 +130,8 @@ async def connect_as_superuser(urls: DatabaseUrls) -> asyncpg.Connection:
 async def tables_that_show(superuser: asyncpg.Connection, *plaintexts: str) -> set[str]:
     """Every table of the database in which one of the plaintexts can be read, as text or as bytes."""
     tables = await superuser.fetch(
-        "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'keystore')"
+        "select format('%I.%I', schemaname, tablename) as name from pg_tables"
+        " where schemaname in ('public', 'keystore')"
     )
     needles = [needle.lower() for text_ in plaintexts for needle in (text_, text_.encode().hex())]
     found = set()

@@ -10,7 +10,7 @@ import pytest_asyncio
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from tests.databases import DatabaseUrls
-from tests.factories.consent import Case, Partners, make_case, make_partners
+from tests.factories.consent import Case, Stage, make_case, make_partners
 from tests.factories.survivors import connect_as_superuser
 
 
@@ -22,11 +22,11 @@ async def superuser(database_urls: DatabaseUrls) -> AsyncIterator[asyncpg.Connec
 
 
 @pytest_asyncio.fixture(scope="module")
-async def partners(owner: Database, keyring: Keyring) -> Partners:
-    return await make_partners(owner, keyring)
+async def stage(owner: Database, app: Database, superuser: asyncpg.Connection, keyring: Keyring) -> Stage:
+    return Stage(app, superuser, keyring, await make_partners(owner, keyring))
 
 
 @pytest_asyncio.fixture(scope="module")
-async def case(app: Database, superuser: asyncpg.Connection, partners: Partners, keyring: Keyring) -> Case:
+async def case(stage: Stage) -> Case:
     """An accepted referral under a live release, for tests that change nothing of it."""
-    return await make_case(app, superuser, partners, keyring)
+    return await make_case(stage)

@@ -13,8 +13,7 @@ from referralnet.consent.categories import Category
 from referralnet.consent.ending import Via, end_release
 from referralnet.database.acting import Actor, Nobody, Role
 from referralnet.database.transactions import Database
-from referralnet.encryption.keyring import Keyring
-from tests.factories.consent import Case, Partners, make_case, make_release, move_referral, move_release
+from tests.factories.consent import Case, Stage, make_case, make_release, move_referral, move_release
 from tests.factories.identity import make_member
 from tests.factories.survivors import make_survivor, present
 
@@ -32,15 +31,15 @@ PASSED_ON = {"disclosure", "disclosure_item", "keystore.data_key"}
 ROLES_WITHOUT_CASES = ("agency_admin", "network_admin", "auditor")
 
 
-async def visible(app: Database, actor: Actor) -> dict[str, int]:
+async def visible(stage: Stage, actor: Actor) -> dict[str, int]:
     """How many rows of each table the actor sees."""
-    async with app.transaction(actor) as session:
+    async with stage.app.transaction(actor) as session:
         return {
             table: (await session.execute(text(f"select count(*) from {table}"))).scalar_one() for table in CASE_TABLES
         }
 
 
-async def readable(app: Database, actor: Actor, case: Case) -> dict[str, int]:
+async def readable(stage: Stage, actor: Actor, case: Case) -> dict[str, int]:
     """How much of one disclosure the actor sees: its row, its items, its key."""
     queries = {
         "disclosure": "select count(*) from disclosure where id = :disclosure",
@@ -48,7 +47,7 @@ async def readable(app: Database, actor: Actor, case: Case) -> dict[str, int]:
         "key": """select count(*) from keystore.data_key
                   where id in (select data_key_id from disclosure where id = :disclosure)""",
     }
-    async with app.transaction(actor) as session:
+    async with stage.app.transaction(actor) as session:
         return {
             name: (await session.execute(text(query), {"disclosure": case.disclosure_id})).scalar_one()
             for name, query in queries.items()
@@ -56,123 +55,116 @@ async def readable(app: Database, actor: Actor, case: Case) -> dict[str, int]:
 
 
 @pytest.mark.rule("C2")
-async def test_the_custodian_sees_its_own_case(app: Database, partners: Partners, case: Case) -> None:
-    seen = await visible(app, partners.custodian.coordinator)
+async def test_the_custodian_sees_its_own_case(stage: Stage, case: Case) -> None:
+    seen = await visible(stage, stage.partners.custodian.coordinator)
     assert all(count > 0 for count in seen.values()), seen
 
 
 @pytest.mark.rule("C2")
 @pytest.mark.rule("C5")
-async def test_another_agency_sees_no_row_of_any_table(app: Database, partners: Partners, case: Case) -> None:
-    for member in (partners.stranger.coordinator, partners.stranger.intake):
-        assert set((await visible(app, member)).values()) == {0}
+async def test_another_agency_sees_no_row_of_any_table(stage: Stage, case: Case) -> None:
+    for member in (stage.partners.stranger.coordinator, stage.partners.stranger.intake):
+        assert set((await visible(stage, member)).values()) == {0}
 
 
 @pytest.mark.rule("C2")
 @pytest.mark.rule("C5")
-async def test_the_recipient_sees_the_sealed_copy_and_no_row_that_names_anybody(
-    app: Database, partners: Partners, case: Case
-) -> None:
-    seen = await visible(app, partners.recipient.intake)
+async def test_the_recipient_sees_the_sealed_copy_and_no_row_that_names_anybody(stage: Stage, case: Case) -> None:
+    seen = await visible(stage, stage.partners.recipient.intake)
     assert {table for table, count in seen.items() if count} == PASSED_ON
 
 
 @pytest.mark.rule("A4")
 @pytest.mark.parametrize("role", ROLES_WITHOUT_CASES)
-async def test_who_has_no_case_role_reads_no_case(app: Database, partners: Partners, case: Case, role: str) -> None:
-    for custody in (partners.custodian, partners.recipient):
-        assert set((await visible(app, getattr(custody, role))).values()) == {0}
+async def test_who_has_no_case_role_reads_no_case(stage: Stage, case: Case, role: str) -> None:
+    for custody in (stage.partners.custodian, stage.partners.recipient):
+        assert set((await visible(stage, getattr(custody, role))).values()) == {0}
 
 
 @pytest.mark.rule("A2")
-async def test_without_a_context_there_are_no_rows(app: Database, case: Case) -> None:
-    assert set((await visible(app, Nobody())).values()) == {0}
+async def test_without_a_context_there_are_no_rows(stage: Stage, case: Case) -> None:
+    assert set((await visible(stage, Nobody())).values()) == {0}
 
 
 @pytest.mark.rule("A8")
-async def test_who_is_not_trained_opens_no_case(
-    app: Database, owner: Database, superuser: asyncpg.Connection, partners: Partners, case: Case, keyring: Keyring
-) -> None:
-    lapsed = await make_member(owner, keyring, partners.custodian.agency_id, [Role.COORDINATOR], now=present())
-    assert (await visible(app, lapsed.actor))["survivor"] > 0
-    await superuser.execute("update member set trained_until = current_date - 1 where id = $1", lapsed.actor.member_id)
-    assert set((await visible(app, lapsed.actor)).values()) == {0}
+async def test_who_is_not_trained_opens_no_case(stage: Stage, owner: Database, case: Case) -> None:
+    lapsed = await make_member(
+        owner, stage.keyring, stage.partners.custodian.agency_id, [Role.COORDINATOR], now=present()
+    )
+    assert (await visible(stage, lapsed.actor))["survivor"] > 0
+    await stage.superuser.execute(
+        "update member set trained_until = current_date - 1 where id = $1", lapsed.actor.member_id
+    )
+    assert set((await visible(stage, lapsed.actor)).values()) == {0}
 
 
 @pytest.mark.rule("A3")
 async def test_a_disabled_member_sees_nothing_from_the_next_statement(
-    app: Database, owner: Database, superuser: asyncpg.Connection, partners: Partners, case: Case, keyring: Keyring
+    stage: Stage, owner: Database, case: Case
 ) -> None:
-    leaver = await make_member(owner, keyring, partners.recipient.agency_id, [Role.INTAKE], now=present())
-    async with app.transaction(leaver.actor) as session:
+    leaver = await make_member(owner, stage.keyring, stage.partners.recipient.agency_id, [Role.INTAKE], now=present())
+    async with stage.app.transaction(leaver.actor) as session:
         count = text("select count(*) from disclosure")
         assert (await session.execute(count)).scalar_one() > 0
-        await superuser.execute("update member set disabled_at = now() where id = $1", leaver.actor.member_id)
+        await stage.superuser.execute("update member set disabled_at = now() where id = $1", leaver.actor.member_id)
         assert (await session.execute(count)).scalar_one() == 0
 
 
 @pytest.mark.rule("R4")
-async def test_before_acceptance_the_recipient_sees_nothing_and_after_it_the_copy(
-    app: Database, superuser: asyncpg.Connection, partners: Partners, keyring: Keyring
-) -> None:
-    waiting = await make_case(app, superuser, partners, keyring, status="requested")
+async def test_before_acceptance_the_recipient_sees_nothing_and_after_it_the_copy(stage: Stage) -> None:
+    waiting = await make_case(stage, status="requested")
     for status, expected in (("requested", 0), ("on_hold", 0), ("accepted", 1), ("in_progress", 1)):
-        await move_referral(superuser, waiting.referral_id, status)
-        seen = await readable(app, partners.recipient.intake, waiting)
+        await move_referral(stage, waiting.referral_id, status)
+        seen = await readable(stage, stage.partners.recipient.intake, waiting)
         assert seen == {"disclosure": expected, "item": 3 * expected, "key": expected}, status
 
 
 @pytest.mark.rule("R4")
-async def test_only_intake_of_the_recipient_reads(app: Database, partners: Partners, case: Case) -> None:
-    assert set((await readable(app, partners.recipient.coordinator, case)).values()) == {0}
+async def test_only_intake_of_the_recipient_reads(stage: Stage, case: Case) -> None:
+    assert set((await readable(stage, stage.partners.recipient.coordinator, case)).values()) == {0}
 
 
 @pytest.mark.rule("C3")
-async def test_one_second_after_expiry_there_is_nothing(
-    app: Database, superuser: asyncpg.Connection, partners: Partners, keyring: Keyring
-) -> None:
-    expiring = await make_case(app, superuser, partners, keyring)
-    await move_release(superuser, expiring.release_id, starts="-10 days", expires="1 minute")
-    assert (await readable(app, partners.recipient.intake, expiring))["item"] == 3
-    await move_release(superuser, expiring.release_id, starts="-10 days", expires="-1 second")
-    assert set((await readable(app, partners.recipient.intake, expiring)).values()) == {0}
+async def test_one_second_after_expiry_there_is_nothing(stage: Stage) -> None:
+    expiring = await make_case(stage)
+    await move_release(stage, expiring.release_id, starts="-10 days", expires="1 minute")
+    assert (await readable(stage, stage.partners.recipient.intake, expiring))["item"] == 3
+    await move_release(stage, expiring.release_id, starts="-10 days", expires="-1 second")
+    assert set((await readable(stage, stage.partners.recipient.intake, expiring)).values()) == {0}
 
 
 @pytest.mark.rule("C3")
-async def test_before_its_start_a_release_opens_nothing(
-    app: Database, superuser: asyncpg.Connection, partners: Partners, keyring: Keyring
-) -> None:
-    early = await make_case(app, superuser, partners, keyring)
-    await move_release(superuser, early.release_id, starts="1 minute", expires="10 days")
-    assert set((await readable(app, partners.recipient.intake, early)).values()) == {0}
+async def test_before_its_start_a_release_opens_nothing(stage: Stage) -> None:
+    early = await make_case(stage)
+    await move_release(stage, early.release_id, starts="1 minute", expires="10 days")
+    assert set((await readable(stage, stage.partners.recipient.intake, early)).values()) == {0}
 
 
 @pytest.mark.rule("C6")
-async def test_asking_whether_a_release_lives_answers_the_recipient_alone(
-    app: Database, partners: Partners, case: Case
-) -> None:
+async def test_asking_whether_a_release_lives_answers_the_recipient_alone(stage: Stage, case: Case) -> None:
     async def answer(actor: Actor, release_id: UUID) -> object:
-        async with app.transaction(actor) as session:
+        async with stage.app.transaction(actor) as session:
             return (await session.execute(text("select live_until(:id)"), {"id": release_id})).scalar_one()
 
-    assert await answer(partners.recipient.intake, case.release_id) is not None
-    assert await answer(partners.stranger.intake, case.release_id) is None
-    assert await answer(partners.stranger.intake, uuid4()) is None
+    assert await answer(stage.partners.recipient.intake, case.release_id) is not None
+    assert await answer(stage.partners.stranger.intake, case.release_id) is None
+    assert await answer(stage.partners.stranger.intake, uuid4()) is None
 
 
-async def _insert_disclosure(app: Database, partners: Partners, release_id: UUID, like: Case, **values: UUID) -> None:
+async def _insert_disclosure(stage: Stage, release_id: UUID, like: Case, **values: UUID) -> None:
     """What a custodian's hand-written SQL would do, past every check in Python."""
     parameters = {
-        "agency": partners.custodian.agency_id,
-        "recipient": partners.recipient.agency_id,
+        "agency": stage.partners.custodian.agency_id,
+        "recipient": stage.partners.recipient.agency_id,
         "release": release_id,
         "referral": like.referral_id,
         **values,
     }
-    async with app.transaction(partners.custodian.coordinator) as session:
+    async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
         await session.execute(
             text("""
-                insert into disclosure (id, agency_id, recipient_agency_id, release_id, data_key_id, referral_id, made_at)
+                insert into disclosure
+                  (id, agency_id, recipient_agency_id, release_id, data_key_id, referral_id, made_at)
                 select gen_random_uuid(), :agency, :recipient, :release, release.data_key_id, :referral, now()
                 from release where id = :release
             """),
@@ -181,50 +173,40 @@ async def _insert_disclosure(app: Database, partners: Partners, release_id: UUID
 
 
 @pytest.mark.rule("C2")
-async def test_the_database_refuses_a_copy_for_an_agency_the_release_does_not_name(
-    app: Database, partners: Partners, case: Case, keyring: Keyring
-) -> None:
-    release_id = await make_release(app, partners, case.survivor_id, keyring)
+async def test_the_database_refuses_a_copy_for_an_agency_the_release_does_not_name(stage: Stage, case: Case) -> None:
+    release_id = await make_release(stage, case.survivor_id)
     with pytest.raises(DBAPIError, match="row-level security"):
-        await _insert_disclosure(app, partners, release_id, case, recipient=partners.stranger.agency_id)
-    await _insert_disclosure(app, partners, release_id, case)
+        await _insert_disclosure(stage, release_id, case, recipient=stage.partners.stranger.agency_id)
+    await _insert_disclosure(stage, release_id, case)
 
 
 @pytest.mark.rule("C2")
 @pytest.mark.parametrize(("starts", "expires"), [("-2 days", "-1 second"), ("1 minute", "1 day")])
 async def test_the_database_refuses_a_copy_outside_the_release_s_time(
-    app: Database,
-    superuser: asyncpg.Connection,
-    partners: Partners,
-    case: Case,
-    keyring: Keyring,
-    starts: str,
-    expires: str,
+    stage: Stage, case: Case, starts: str, expires: str
 ) -> None:
-    release_id = await make_release(app, partners, case.survivor_id, keyring)
-    await move_release(superuser, release_id, starts=starts, expires=expires)
+    release_id = await make_release(stage, case.survivor_id)
+    await move_release(stage, release_id, starts=starts, expires=expires)
     with pytest.raises(DBAPIError, match="row-level security"):
-        await _insert_disclosure(app, partners, release_id, case)
+        await _insert_disclosure(stage, release_id, case)
 
 
 @pytest.mark.rule("C2")
-async def test_the_database_refuses_a_copy_under_a_release_that_was_ended(
-    app: Database, partners: Partners, case: Case, keyring: Keyring
-) -> None:
-    release_id = await make_release(app, partners, case.survivor_id, keyring)
-    async with app.transaction(partners.custodian.coordinator) as session:
-        await end_release(session, partners.custodian.coordinator, release_id, via=Via.ORAL, now=present())
+async def test_the_database_refuses_a_copy_under_a_release_that_was_ended(stage: Stage, case: Case) -> None:
+    release_id = await make_release(stage, case.survivor_id)
+    async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
+        await end_release(session, stage.partners.custodian.coordinator, release_id, via=Via.ORAL, now=present())
     with pytest.raises(DBAPIError, match="row-level security"):
-        await _insert_disclosure(app, partners, release_id, case)
+        await _insert_disclosure(stage, release_id, case)
 
 
 @pytest.mark.rule("C2")
 @pytest.mark.parametrize("category", [Category.MEDICAL, Category.SAFETY])
 async def test_the_database_refuses_a_category_that_was_not_released(
-    app: Database, partners: Partners, case: Case, category: Category
+    stage: Stage, case: Case, category: Category
 ) -> None:
     with pytest.raises(DBAPIError, match="row-level security"):
-        async with app.transaction(partners.custodian.coordinator) as session:
+        async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
             await session.execute(
                 text("insert into disclosure_item (disclosure_id, category, sealed) values (:id, :category, '')"),
                 {"id": case.disclosure_id, "category": category},
@@ -232,44 +214,39 @@ async def test_the_database_refuses_a_category_that_was_not_released(
 
 
 @pytest.mark.rule("C4")
-async def test_an_ended_release_cannot_be_made_active_again(
-    app: Database, partners: Partners, case: Case, keyring: Keyring
-) -> None:
-    release_id = await make_release(app, partners, case.survivor_id, keyring)
-    async with app.transaction(partners.custodian.coordinator) as session:
-        await end_release(session, partners.custodian.coordinator, release_id, via=Via.ORAL, now=present())
+async def test_an_ended_release_cannot_be_made_active_again(stage: Stage, case: Case) -> None:
+    release_id = await make_release(stage, case.survivor_id)
+    async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
+        await end_release(session, stage.partners.custodian.coordinator, release_id, via=Via.ORAL, now=present())
     with pytest.raises(DBAPIError, match="no such step"):
-        async with app.transaction(partners.custodian.coordinator) as session:
+        async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
             await session.execute(text("update release set status = 'active' where id = :id"), {"id": release_id})
 
 
 @pytest.mark.rule("C9")
-async def test_a_release_cannot_be_lengthened_and_no_role_can_write_a_longer_one(
-    app: Database, superuser: asyncpg.Connection, partners: Partners, case: Case
-) -> None:
+async def test_a_release_cannot_be_lengthened_and_no_role_can_write_a_longer_one(stage: Stage, case: Case) -> None:
     with pytest.raises(DBAPIError, match="permission denied"):
-        async with app.transaction(partners.custodian.coordinator) as session:
+        async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
             await session.execute(text("update release set expires_at = expires_at + interval '1 day'"))
     with pytest.raises(asyncpg.CheckViolationError, match="release_term_is_bounded"):
-        await move_release(superuser, case.release_id, starts="0 days", expires="365 days 1 second")
+        await move_release(stage, case.release_id, starts="0 days", expires="365 days 1 second")
 
 
 @pytest.mark.rule("C6")
-async def test_hanging_a_row_on_another_agency_s_survivor_fails_as_for_one_that_is_not_there(
-    app: Database, partners: Partners, keyring: Keyring
-) -> None:
-    theirs = await make_survivor(app, partners.custodian.coordinator, keyring)
+async def test_hanging_a_row_on_another_agency_s_survivor_fails_as_for_one_that_is_not_there(stage: Stage) -> None:
+    theirs = await make_survivor(stage.app, stage.partners.custodian.coordinator, stage.keyring)
     answers = []
     for survivor_id in (theirs, uuid4()):
         with pytest.raises(DBAPIError, match="foreign key") as refused:
-            async with app.transaction(partners.stranger.coordinator) as session:
+            async with stage.app.transaction(stage.partners.stranger.coordinator) as session:
                 await session.execute(
                     text("""
                         insert into need (id, agency_id, survivor_id, service_type, urgency, region, language,
                           household_size, age_band, immigration_sensitive, created_at)
-                        values (gen_random_uuid(), :agency, :survivor, 'x', 'urgent', 'US-IL', 'es', 1, '25_59', false, now())
+                        values (gen_random_uuid(), :agency, :survivor, 'x', 'urgent', 'US-IL', 'es', 1, '25_59', false,
+                            now())
                     """),
-                    {"agency": partners.stranger.agency_id, "survivor": survivor_id},
+                    {"agency": stage.partners.stranger.agency_id, "survivor": survivor_id},
                 )
         answers.append(str(refused.value.orig).replace(str(survivor_id), "…"))
     assert answers[0] == answers[1]
