@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.errors import NotFound, Refusal
 
+
 class NameNotUnique(Refusal):
     """Several have this name."""
 

@@ -26,8 +26,8 @@ class Reason:
 
 
 # Asked for tonight, a bed that is confirmed free outranks all that is not, and one that is confirmed full comes last,
-# whatever else is true of them: 1,000 is more than all the others can add up to (a test holds it).
-TONIGHT_POINTS = 1_000
+# whatever else is true of them: 2,000 is more than all the others can add up to (a test holds it).
+TONIGHT_POINTS = 2_000
 
 REASONS = (
     Reason("category_match", 100, "e.categories && :categories"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from uuid import UUID
 
 from referralnet.directory.columns import Column, columns_of, record_id, referenced_tables
@@ -47,9 +48,7 @@ class Reading:
         if any(column.reference == table for column in columns_of(table)):
             self._learn_ids_ahead(table, source, names)
         seen: set[str] = set()
-        rows = source.rows()
-        next(rows)
-        for line, cells in rows:
+        for line, cells in islice(source.rows(), 1, None):
             yield from file.records(line, cells, seen)
 
     def _learn_ids_ahead(self, table: str, source: SourceFile, names: list[str]) -> None:
@@ -72,7 +71,7 @@ class Reading:
             )
         known = _ids_of(package, table)
         said = self.folded.setdefault(column, {})
-        for line, cells in list(source.rows())[1:]:
+        for line, cells in islice(source.rows(), 1, None):
             row = dict(zip(names, (cell.strip() for cell in cells), strict=False))
             self._fold_row(source.name, line, row.get(reference, ""), row.get(value, ""), known, said)
 

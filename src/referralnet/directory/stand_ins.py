@@ -7,6 +7,7 @@ name in place of the stand-in, since the id is the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from referralnet.directory.columns import columns_of, record_id
 from referralnet.directory.packages import Package
@@ -23,7 +24,7 @@ def stand_ins(reading: Reading, package: Package) -> Iterator[Record]:
             continue
         position = names.index("organization_id")
         missing: set[str] = set()
-        for line, cells in list(source.rows())[1:]:
+        for line, cells in islice(source.rows(), 1, None):
             wanted = cells[position].strip() if position < len(cells) else ""
             if not wanted or (wanted in known and wanted not in missing):
                 continue

@@ -1,0 +1,178 @@
+"""Beds are counted by those who keep them, held once, and given back by whoever ends the referral (R2)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from referralnet.database.acting import Custodian, Member, Operator, Role
+from referralnet.database.transactions import Database
+from referralnet.directory.capacity import NoCapacity, confirm_capacity, free_unit, hold_unit
+from referralnet.encryption.keyring import Keyring
+from referralnet.errors import InvalidInput, NotFound, NotPermitted
+from tests.factories.directory import EVENING, Keeper
+from tests.factories.identity import make_member
+
+
+async def beds(owner: Database, service: str = "Tonight at Lantern House") -> tuple[UUID, UUID]:
+    """(service id, id of its count of beds)."""
+    async with owner.transaction(Operator()) as session:
+        rows = await session.execute(
+            text("""
+                select service.id, capacity.id as capacity_id from service_capacity capacity
+                  join service on service.id = capacity.service_id join unit on unit.id = capacity.unit_id
+                 where service.name = :service order by unit.name limit 1
+            """),
+            {"service": service},
+        )
+        row = rows.one()
+        return row.id, row.capacity_id
+
+
+async def set_units(owner: Database, service_id: UUID, available: int) -> None:
+    """So many units of the first kind, and none of any other."""
+    async with owner.transaction(Operator()) as session:
+        await session.execute(
+            text("""
+                with first as (select min(id::text)::uuid as id from service_capacity where service_id = :service)
+                update service_capacity set held = 0,
+                       available = case when id = (select id from first) then cast(:available as int) else 0 end
+                 where service_id = :service
+            """),
+            {"service": service_id, "available": available},
+        )
+
+
+async def units(owner: Database, service_id: UUID) -> tuple[int, int]:
+    """(available, held) of all kinds together."""
+    async with owner.transaction(Operator()) as session:
+        rows = await session.execute(
+            text("select sum(available)::int, sum(held)::int from service_capacity where service_id = :id"),
+            {"id": service_id},
+        )
+        available, held = rows.one()
+        return available, held
+
+
+async def test_an_intake_worker_counts_her_own_beds(app: Database, owner: Database, keeper: Keeper) -> None:
+    _service, capacity = await beds(owner)
+    now = EVENING + timedelta(minutes=5)
+    async with app.transaction(keeper.intake) as session:
+        await confirm_capacity(session, keeper.intake, capacity, 3, now=now)
+        counted = text("select available, updated from service_capacity where id = :id")
+        assert tuple((await session.execute(counted, {"id": capacity})).one()) == (3, now)
+
+
+async def test_nobody_counts_the_beds_of_another_agency(
+    app: Database, owner: Database, keyring: Keyring, keeper: Keeper
+) -> None:
+    _service, capacity = await beds(owner, "Refugio Madreselva")
+    with pytest.raises(NotFound):
+        async with app.transaction(keeper.intake) as session:
+            await confirm_capacity(session, keeper.intake, capacity, 3, now=EVENING)
+
+
+async def test_a_coordinator_does_not_count_beds_not_even_in_the_database(
+    app: Database, owner: Database, keyring: Keyring, keeper: Keeper
+) -> None:
+    _service, capacity = await beds(owner)
+    coordinator = (await make_member(owner, keyring, keeper.agency_id, [Role.COORDINATOR])).actor
+    with pytest.raises(NotPermitted):
+        async with app.transaction(coordinator) as session:
+            await confirm_capacity(session, coordinator, capacity, 3, now=EVENING)
+    async with app.transaction(coordinator) as session:
+        changed = await session.execute(text("update service_capacity set available = 9 returning id"))
+        assert changed.all() == []
+
+
+@pytest.mark.parametrize("available", [-1, 10_001, 13])
+async def test_a_count_that_cannot_be_is_refused_by_name(
+    app: Database, owner: Database, keeper: Keeper, available: int
+) -> None:
+    _service, capacity = await beds(owner)
+    with pytest.raises(InvalidInput) as refused:
+        async with app.transaction(keeper.intake) as session:
+            await confirm_capacity(session, keeper.intake, capacity, available, now=EVENING)
+    assert refused.value.field == "available"
+
+
+async def test_a_capacity_that_does_not_exist_is_not_found(app: Database, keeper: Keeper) -> None:
+    with pytest.raises(NotFound):
+        async with app.transaction(keeper.intake) as session:
+            await confirm_capacity(session, keeper.intake, uuid4(), 1, now=EVENING)
+
+
+@pytest.mark.rule("R2")
+async def test_of_many_who_want_the_last_bed_one_gets_it(app: Database, owner: Database, keeper: Keeper) -> None:
+    service, _capacity = await beds(owner)
+    await set_units(owner, service, 1)
+
+    async def accept() -> bool:
+        try:
+            async with app.transaction(keeper.intake) as session:
+                held = await hold_unit(session, service)
+                await asyncio.sleep(0.02)
+                return held is not None
+        except NoCapacity:
+            return False
+
+    outcomes = await asyncio.gather(*(accept() for _ in range(6)))
+    assert sorted(outcomes) == [False] * 5 + [True]
+    assert await units(owner, service) == (0, 1)
+
+
+async def test_a_service_that_counts_nothing_holds_nothing(app: Database, owner: Database, keeper: Keeper) -> None:
+    async with owner.transaction(Operator()) as session:
+        service = await session.scalar(text("select id from service where name = 'Listening Line'"))
+    async with app.transaction(keeper.intake) as session:
+        assert await hold_unit(session, UUID(str(service))) is None
+
+
+@pytest.mark.rule("R2")
+async def test_another_agency_holds_no_bed(app: Database, owner: Database, keeper: Keeper, stranger: Member) -> None:
+    service, _capacity = await beds(owner)
+    await set_units(owner, service, 2)
+    with pytest.raises(NoCapacity):
+        async with app.transaction(stranger) as session:
+            await hold_unit(session, service)
+    assert await units(owner, service) == (2, 0)
+
+
+async def test_a_held_bed_is_given_back_by_whoever_ends_the_referral_and_only_once(
+    app: Database, worker: Database, owner: Database, keeper: Keeper, stranger: Member
+) -> None:
+    service, _capacity = await beds(owner)
+    await set_units(owner, service, 2)
+    async with app.transaction(keeper.intake) as session:
+        first, second = await hold_unit(session, service), await hold_unit(session, service)
+    assert first is not None
+    assert first == second
+    assert await units(owner, service) == (0, 2)
+    async with app.transaction(stranger) as session:
+        assert await free_unit(session, first)
+    async with worker.transaction(Custodian(stranger.agency_id)) as session:
+        assert await free_unit(session, first)
+        assert not await free_unit(session, first)
+    assert await units(owner, service) == (2, 0)
+
+
+async def test_holding_a_bed_makes_its_count_no_fresher(app: Database, owner: Database, keeper: Keeper) -> None:
+    service, _capacity = await beds(owner)
+    await set_units(owner, service, 1)
+    async with app.transaction(keeper.intake) as session:
+        told = text("select max(updated) from service_capacity where service_id = :id")
+        before = await session.scalar(told, {"id": service})
+        await hold_unit(session, service)
+        assert await session.scalar(told, {"id": service}) == before
+
+
+@pytest.mark.rule("R2")
+async def test_the_database_refuses_a_count_below_nought(owner: Database, keeper: Keeper) -> None:
+    with pytest.raises(DBAPIError, match="service_capacity_available_check"):
+        async with owner.transaction(Operator()) as session:
+            await session.execute(text("update service_capacity set available = -1"))
