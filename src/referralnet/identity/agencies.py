@@ -20,6 +20,9 @@ from referralnet.identity.passwords import hash_password
 from referralnet.identity.step_up import seal_totp_secret
 from referralnet.identity.tables import Agency, MemberAccount, MemberCredential
 
+REGIMES = ("victim_service_provider", "hipaa", "part2", "legal_privilege", "criminal_justice", "general")
+"""Confidentiality regimes: VAWA, VOCA and FVPSA; HIPAA; 42 CFR Part 2; privilege; criminal justice; none of them."""
+
 
 class LoginTaken(Refusal):
     """Somebody has this login already."""
@@ -69,6 +72,8 @@ async def add_agency(
     Raises:
         AgencyNameTaken, InvalidInput: naming the field.
     """
+    if regime not in REGIMES:
+        raise InvalidInput(field="regime", detail=f"It is one of {', '.join(REGIMES)}.")
     try:
         ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -77,9 +82,7 @@ async def add_agency(
         raise AgencyNameTaken(field="name")
     agency_id = uuid4()
     await session.execute(
-        insert(Agency)
-        .values(id=agency_id, name=name, kind=kind, regime=regime, time_zone=time_zone)
-        .inline()
+        insert(Agency).values(id=agency_id, name=name, kind=kind, regime=regime, time_zone=time_zone).inline()
     )
     return agency_id
 
