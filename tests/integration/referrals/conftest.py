@@ -20,6 +20,12 @@ async def network(owner: Database) -> Network:
     return await make_network(owner)
 
 
+@pytest.fixture
+def databases(owner: Database, app: Database, worker: Database) -> dict[str, Database]:
+    """All three roles, for a test that goes from one to the other."""
+    return {"owner": owner, "app": app, "worker": worker}
+
+
 @pytest_asyncio.fixture
 async def look(database_urls: DatabaseUrls) -> AsyncIterator[Look]:
     """Ask the database as its superuser: for looking at what came out, never for what is tested."""

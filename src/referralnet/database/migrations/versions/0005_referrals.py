@@ -162,7 +162,8 @@ def _only_by_the_table() -> None:
             return new;
           end if;
           select * into allowed from referral_transition where from_status = old.status and event = new.last_event;
-          if allowed is null or (new.status, new.business_status) <> (allowed.to_status, allowed.business_status)
+          if not found
+              or (new.status, new.business_status) is distinct from (allowed.to_status, allowed.business_status)
               or (allowed.reason is not null and new.status_reason is distinct from allowed.reason)
               or new.version <> old.version + 1 then
             raise exception 'a referral has no such step' using errcode = 'check_violation';
