@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
-import venv
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.databases import Server
+from tests.wheels import build_wheel, install_wheel
 
 CHECKOUT = Path(__file__).parents[2]
 PUBLISHED = ("schema", "providers", "notifications")
@@ -23,41 +21,15 @@ PUBLISHED = ("schema", "providers", "notifications")
 pytestmark = pytest.mark.slow
 
 
-def files_for_the_image() -> list[str]:
-    """The names that .dockerignore lets through."""
-    lines = (CHECKOUT / ".dockerignore").read_text().splitlines()
-    return [line[1:] for line in lines if line.startswith("!")]
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("out")
-    for name in files_for_the_image():
-        if (CHECKOUT / name).is_dir():
-            shutil.copytree(CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(CHECKOUT / name, source / name)
-    build: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, source]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (built,) = out.glob("*.whl")
-    return built
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs' folder of a virtual environment with the wheel in it, and our own packages behind it."""
-    folder = tmp_path_factory.mktemp("clean") / "venv"
-    venv.create(folder)
-    python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", str(python)]
-    install = [*pip, "install", "--quiet", "--no-index", "--no-deps", str(wheel)]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    # The packages it depends on are borrowed. A path borrowed so does not bring the checkout, which is linked in there.
-    (site_packages,) = (folder / "lib").glob("python*/site-packages")
-    (site_packages / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
-    return folder / "bin"
+    """The programs' folder of a virtual environment with the wheel in it."""
+    return install_wheel(wheel, tmp_path_factory.mktemp("clean") / "venv")
 
 
 def run(program: Path, *arguments: str, **variables: str) -> str:

@@ -10,14 +10,12 @@ import pytest
 from tests.databases import DatabaseUrls
 from tests.journey.network import running_network
 from tests.journey.story import walk
+from tests.wheels import CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
+pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 
-@pytest.mark.node
-@pytest.mark.slow
 @pytest.mark.rule("C1", "C4", "D1", "R4", "R5", "R7")
 async def test_a_survivor_is_referred_texted_and_heard(database_urls: DatabaseUrls, tmp_path: Path) -> None:
-    program = (sys.executable, "-m", "referralnet")
-    async with running_network(program, database_urls, tmp_path) as network:
+    async with running_network((sys.executable, "-m", "referralnet"), database_urls, tmp_path) as network:
         await walk(network, CHECKOUT)
