@@ -1,1 +1,1 @@
-"""The server-rendered pages."""
+"""The web workspace: pages made on the server, a client of the same areas as the API."""

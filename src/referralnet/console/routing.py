@@ -1,0 +1,55 @@
+"""The console's addresses. What is for trying exists in development alone: elsewhere the address is unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from referralnet.api.context import Resources
+from referralnet.api.endpoint import GraphQLEndpoint
+from referralnet.console.example import ExampleNetwork, ExamplePhone
+from referralnet.console.pages import explorer, home, phone, sign_in, step_up
+from referralnet.console.serving import Desk, Page, for_members, open_to_all
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def routes(
+    resources: Resources,
+    endpoint: GraphQLEndpoint,
+    example: ExampleNetwork | None = None,
+    example_phone: ExamplePhone | None = None,
+) -> list[BaseRoute]:
+    """The console's routes.
+
+    Args:
+        resources: the application's.
+        endpoint: what the explorer runs operations by: the one that serves /graphql.
+        example: people to sign in as; their password and their codes are shown to whoever looks.
+        example_phone: where the recording carrier keeps texts; shown to whoever looks.
+    """
+    trying = resources.settings.environment == "development"
+    desk = Desk(resources, endpoint, example if trying else None, example_phone if trying else None)
+    found = [
+        _open(desk, "/sign-in", "GET", sign_in.show),
+        _open(desk, "/sign-in", "POST", sign_in.open_session),
+        _members(desk, "/sign-out", "POST", sign_in.close_session),
+        _members(desk, "/step-up", "GET", step_up.show),
+        _members(desk, "/step-up", "POST", step_up.prove),
+        _members(desk, "/", "GET", home.show),
+    ]
+    if desk.for_trying:
+        found += [_members(desk, "/explorer", "GET", explorer.show), _members(desk, "/explorer", "POST", explorer.act)]
+    if desk.phone is not None:
+        found += [_open(desk, "/phone", "GET", phone.show), _open(desk, "/phone", "POST", phone.write)]
+    return [*found, Mount("/static", StaticFiles(directory=_STATIC), name="static")]
+
+
+def _open(desk: Desk, path: str, method: str, page: Page) -> Route:
+    return Route(path, open_to_all(desk, page), methods=[method])
+
+
+def _members(desk: Desk, path: str, method: str, page: Page) -> Route:
+    return Route(path, for_members(desk, page), methods=[method])

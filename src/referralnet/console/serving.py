@@ -1,0 +1,131 @@
+"""One request for a page: who asks, the form they sent, and the page they get."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from referralnet.api.context import Resources
+from referralnet.api.endpoint import GraphQLEndpoint, find_actor
+from referralnet.console.cookies import Cookie, read_cookie, set_cookie
+from referralnet.console.example import ExampleNetwork, ExamplePhone
+from referralnet.console.forms import Form, FormRefused, form_token, read_form
+from referralnet.console.rendering import render
+from referralnet.database.acting import Member
+
+# With `no-referrer` browsers send `Origin: null` with our own forms; this one tells no other site anything either.
+_REFERRER_POLICY = "same-origin"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the pages work with."""
+
+    resources: Resources
+    endpoint: GraphQLEndpoint
+    example: ExampleNetwork | None
+    phone: ExamplePhone | None
+
+    @property
+    def secure(self) -> bool:
+        return self.resources.settings.secure_cookies
+
+    @property
+    def for_trying(self) -> bool:
+        """Whether the pages for trying things out are there at all."""
+        return self.resources.settings.environment == "development"
+
+
+@dataclass(slots=True)
+class PageRequest:
+    """A browser's request; `actor` is None before sign-in and after the session's end."""
+
+    desk: Desk
+    http: Request
+    actor: Member | None
+    session_token: str | None
+    _new_visitor: str | None = field(default=None, init=False)
+
+    @property
+    def now(self) -> datetime:
+        return self.desk.resources.clock.now()
+
+    @property
+    def member(self) -> Member:
+        """The signed-in member, on the pages that are for members alone."""
+        assert self.actor is not None
+        return self.actor
+
+    async def form(self) -> Form:
+        """The form that was sent.
+
+        Raises:
+            FormRefused: it is not from this browser's own page of ours.
+        """
+        base_url = self.desk.resources.settings.public_base_url
+        return await read_form(self.http, secret=self._known_secret(), public_base_url=base_url)
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A page from its template, with what every page has."""
+        secret = self._known_secret() or self._make_visitor()
+        html = render(
+            template,
+            actor=self.actor,
+            now=self.now,
+            form_token=form_token(secret),
+            for_trying=self.desk.for_trying,
+            example=self.desk.example,
+            has_phone=self.desk.phone is not None,
+            path=self.http.url.path,
+            **values,
+        )
+        response = HTMLResponse(html, status, {"referrer-policy": _REFERRER_POLICY})
+        if self._new_visitor is not None:
+            set_cookie(response, Cookie.VISITOR, self._new_visitor, secure=self.desk.secure)
+        return response
+
+    def _known_secret(self) -> str | None:
+        if self.actor is not None:
+            return self.session_token
+        return read_cookie(self.http, Cookie.VISITOR, secure=self.desk.secure)
+
+    def _make_visitor(self) -> str:
+        self._new_visitor = secrets.token_urlsafe(32)
+        return self._new_visitor
+
+
+Page = Callable[[PageRequest], Awaitable[Response]]
+
+
+def go_to(path: str) -> Response:
+    """See another page of ours, by GET."""
+    return RedirectResponse(path, 303)
+
+
+def open_to_all(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """A route's endpoint for a page that needs no sign-in."""
+
+    async def answer(http: Request) -> Response:
+        token = read_cookie(http, Cookie.SESSION, secure=desk.secure)
+        request = PageRequest(desk, http, await find_actor(desk.resources, token), token)
+        try:
+            return await page(request)
+        except FormRefused as refused:
+            return request.page("form_refused.html", 403, message=str(refused))
+
+    return answer
+
+
+def for_members(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """A route's endpoint for a page of signed-in members; anybody else is asked to sign in."""
+
+    async def answer_member(request: PageRequest) -> Response:
+        return await page(request) if request.actor is not None else go_to("/sign-in")
+
+    return open_to_all(desk, answer_member)
