@@ -39,6 +39,17 @@ class Custody:
     auditor: Member
 
 
+@dataclass(frozen=True, slots=True)
+class Houses:
+    """The database as the application and as a superuser, keys, and two agencies."""
+
+    app: Database
+    superuser: asyncpg.Connection
+    keyring: Keyring
+    ours: Custody
+    theirs: Custody
+
+
 async def make_custody(owner: Database, keyring: Keyring) -> Custody:
     """Add such an agency."""
     agency_id, now = await make_agency(owner), present()

@@ -23,7 +23,7 @@ from referralnet.survivors.vocabulary import spoken_languages
 HOUSEHOLD_SIZE_MAX = 20
 # ISO 3166-2, or the first three digits of a ZIP code: five would say too much beside an age band and a language
 # (45 CFR 164.514(b)(2)(i)(B)).
-_REGION = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}|\d{3}")
+_REGION = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}|[0-9]{3}")
 
 
 class Urgency(StrEnum):

@@ -10,7 +10,7 @@ from typing import Any
 from referralnet.errors import InvalidInput
 
 WINDOWS_MAX = 21
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
