@@ -78,6 +78,7 @@ def open_work(settings: Settings) -> Work:
     Raises:
         CarrierNotSet: a setting of the chosen carrier is missing.
     """
+    _refuse_recording_in_production(settings)
     keyring = load_keyring(settings)
     sender = Sender(
         open_database(settings, "worker"),
@@ -93,6 +94,7 @@ def open_work(settings: Settings) -> Work:
 def build_app(resources: Resources, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
     """The web application: GraphQL, the carrier's webhooks, the console, and a health answer."""
     settings = resources.settings
+    _refuse_recording_in_production(settings)
     schema = build_schema(introspection=settings.environment == "development")
     routes: list[BaseRoute] = [
         Route("/graphql", GraphQLEndpoint(schema, resources).answer, methods=["POST"]),
@@ -128,3 +130,9 @@ class HealthEndpoint:
         except (OSError, SQLAlchemyError, TimeoutError):
             return PlainTextResponse("no database", 503)
         return PlainTextResponse("ok")
+
+
+def _refuse_recording_in_production(settings: Settings) -> None:
+    """Texts that reach no phone, in silence, would cost somebody a court date."""
+    if settings.environment == "production" and settings.carrier == "recording":
+        raise SettingMissing("REFERRALNET_CARRIER is recording, which reaches no phone: production wants another")

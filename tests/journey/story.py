@@ -44,6 +44,7 @@ DISCLOSURE = """query($id: UUID!) { disclosure(referralId: $id) { categories { c
 STEP_UP = """mutation($code: String!) { stepUp(code: $code) { __typename } }"""
 VISIT = f"""mutation($key: String!, $id: UUID!, $visit: VisitInput!) {{
     scheduleVisit(idempotencyKey: $key, referralId: $id, visit: $visit) {{ {REFERRAL} }} }}"""
+TEXTS = """query($id: UUID!) { texts(referralId: $id) { kind state errorCode } }"""
 WITHDRAW = """mutation($key: String!, $id: UUID!) { withdrawConsent(idempotencyKey: $key, survivorId: $id, via: ORAL) {
     __typename ... on ConsentWithdrawn { releases { isLive endedVia } } } }"""
 
@@ -261,6 +262,12 @@ async def schedule_and_confirm(network: Network, rosa: Client, dana: Client, ref
         return shown["appointments"][0]["confirmedAt"] is not None
 
     await until("her answer", confirmed)
+
+    async def delivered() -> bool:
+        states = [text["state"] for text in await dana.do(TEXTS, id=referral_id)]
+        return states == ["DELIVERED", "DELIVERED"]
+
+    await until("the delivery reports", delivered)
     (appointment,) = (await dana.do(SHOW, id=referral_id))["appointments"]
     assert appointment["mode"] is None, "a police source learns that and when, not how (R5)"
 

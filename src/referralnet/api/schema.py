@@ -16,13 +16,14 @@ from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
+from referralnet.api.texts import TextQuery
 from referralnet.api.visits import VisitMutation
 
 DOCUMENTS_CACHED_MAX = 512
 
 
 @strawberry.type(description="What can be asked.")
-class Query(IdentityQuery, DirectoryQuery, SurvivorQuery, ConsentQuery, ReferralQuery):
+class Query(IdentityQuery, DirectoryQuery, SurvivorQuery, ConsentQuery, ReferralQuery, TextQuery):
     pass
 
 

@@ -1,0 +1,56 @@
+"""What became of each text, for the people of the agency that has her in its custody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.messaging.tables import TextMessage, TextState
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """One text: its kind, its moment and its state; never its number or its words."""
+
+    id: UUID
+    kind: str
+    due_at: datetime
+    send_before: datetime
+    state: TextState
+    state_at: datetime
+    attempts: int
+    error_code: str | None
+
+
+async def list_texts(session: AsyncSession, referral_id: UUID) -> list[TextRow]:
+    """The texts about a referral, by when they are due; row security leaves none to any other agency."""
+    columns = select(
+        TextMessage.id,
+        TextMessage.kind,
+        TextMessage.due_at,
+        TextMessage.send_before,
+        TextMessage.state,
+        TextMessage.state_at,
+        TextMessage.attempts,
+        TextMessage.error_code,
+    )
+    rows = await session.execute(
+        columns.where(TextMessage.subject_id == referral_id).order_by(TextMessage.due_at, TextMessage.id)
+    )
+    return [
+        TextRow(
+            id=row.id,
+            kind=row.kind,
+            due_at=row.due_at,
+            send_before=row.send_before,
+            state=TextState(row.state),
+            state_at=row.state_at,
+            attempts=row.attempts,
+            error_code=row.error_code,
+        )
+        for row in rows
+    ]
