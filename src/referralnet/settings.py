@@ -56,18 +56,27 @@ class Settings(BaseSettings):
     carrier: Literal["recording", "twilio"] = Field(
         "recording", description="Who moves the texts. The recording carrier reaches no phone: it is for trying."
     )
-    carrier_timeout_seconds: float = Field(10.0, gt=0, le=60, description="A call to the carrier is cut off after so long.")
+    carrier_timeout_seconds: float = Field(
+        10.0, gt=0, le=60, description="A call to the carrier is cut off after so long."
+    )
     twilio_account_sid: str | None = Field(None, description="The Twilio account.")
     twilio_auth_token: SecretStr | None = Field(
         None, description="The account's token; webhooks are verified with it as well."
     )
     twilio_messaging_service_sid: str | None = Field(None, description="The Messaging Service that texts go out by.")
-    twilio_from_number: str | None = Field(None, description="The number that texts come from, without a Messaging Service.")
+    twilio_from_number: str | None = Field(
+        None, description="The number that texts come from, without a Messaging Service."
+    )
     twilio_base_url: str | None = Field(None, description="Another server that speaks Twilio's API, for tests.")
     texts_at_once: int = Field(4, ge=1, le=100, description="Calls to the carrier a worker makes at the same time.")
     text_lease_seconds: float = Field(
-        30.0, gt=0, le=600, description="A claimed text that nobody answers for after so long is unknown; longer than the timeout."
+        30.0,
+        gt=0,
+        le=600,
+        description="A claimed text that nobody answers for after so long is unknown; longer than the timeout.",
     )
     text_unlisted_seconds: float = Field(
-        900.0, gt=0, description="An unknown text that the carrier's list still lacks after so long was never handed over."
+        900.0,
+        gt=0,
+        description="An unknown text that the carrier's list still lacks after so long was never handed over.",
     )

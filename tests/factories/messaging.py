@@ -1,4 +1,6 @@
-"""A survivor with a contact plan, a live release, an open referral and a booked appointment, put straight into the tables."""
+"""A survivor with a contact plan, a live release, an open referral and a booked appointment, put straight into the
+tables.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,8 @@ async def add_agency(db: asyncpg.Connection[asyncpg.Record], kind: AgencyKind) -
 async def add_member(db: asyncpg.Connection[asyncpg.Record], agency_id: UUID, kind: AgencyKind, role: Role) -> Member:
     member_id = uuid4()
     await db.execute(
-        "insert into member (id, agency_id, login, display_name, roles, trained_until) values ($1, $2, $3, 'M', $4, $5)",
+        "insert into member (id, agency_id, login, display_name, roles, trained_until) values ($1, $2, $3, 'M', $4, "
+        "$5)",
         member_id, agency_id, f"m{member_id.hex}", [role.value], date(2100, 1, 1),
     )  # fmt: skip
     return Member(member_id, agency_id, kind, frozenset({role}), uuid4(), None)
@@ -107,14 +110,20 @@ async def make_case(
 
 async def _survivor(db: asyncpg.Connection[asyncpg.Record], case: Case, key_id: UUID, now: datetime) -> None:
     await db.execute(
-        "insert into survivor (id, agency_id, data_key_id, given_name_sealed, family_name_sealed, created_by, created_at)"
+        "insert into survivor (id, agency_id, data_key_id, given_name_sealed, family_name_sealed, created_by, "
+        "created_at)"
         " values ($1, $2, $3, '', '', $4, $5)",
         case.survivor_id, case.agency_id, key_id, case.coordinator.member_id, now,
     )  # fmt: skip
 
 
 async def _plan(
-    db: asyncpg.Connection[asyncpg.Record], case: Case, plan: dict[str, Any], now: datetime, sealed: bytes, ring: Keyring
+    db: asyncpg.Connection[asyncpg.Record],
+    case: Case,
+    plan: dict[str, Any],
+    now: datetime,
+    sealed: bytes,
+    ring: Keyring,
 ) -> None:
     values = {
         "id": case.plan_id,
@@ -144,13 +153,16 @@ async def _referral(db: asyncpg.Connection[asyncpg.Record], case: Case, now: dat
     )  # fmt: skip
     # is_live() asks the database's own clock, which tests do not move.
     await db.execute(
-        "update release set starts_at = now() - interval '1 day', expires_at = now() + interval '60 days' where id = $1",
+        "update release set starts_at = now() - interval '1 day', expires_at = now() + interval '60 days' where id "
+        "= $1",
         case.release_id,
     )
     await db.execute(
-        "insert into referral (id, source_agency_id, source_agency_kind, target_agency_id, service_at_location_id, status,"
+        "insert into referral (id, source_agency_id, source_agency_kind, target_agency_id, service_at_location_id, "
+        "status,"
         " service_type, urgency, region, language, household_size, age_band, accessibility, immigration_sensitive,"
-        " created_at, requested_at, changed_at) values ($1, $2, 'prosecution', $3, $4, 'in_progress', 'shelter', 'urgent',"
+        " created_at, requested_at, changed_at) values ($1, $2, 'prosecution', $3, $4, 'in_progress', 'shelter', "
+        "'urgent',"
         " 'IL', 'en', 1, '18_24', '{}', false, $5, $5, $5)",
         case.referral_id, case.agency_id, case.target_agency_id, uuid4(), now,
     )  # fmt: skip

@@ -1,4 +1,6 @@
-"""A carrier that speaks enough of Twilio's API to be killed against: like Twilio, it takes the same text twice if asked."""
+"""A carrier that speaks enough of Twilio's API to be killed against: like Twilio, it takes the same text twice if
+asked.
+"""
 
 from __future__ import annotations
 

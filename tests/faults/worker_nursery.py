@@ -10,7 +10,7 @@ import signal
 import sys
 
 import referralnet.app
-import referralnet.jobs.worker
+import referralnet.jobs.worker  # noqa: F401 (imported for the children)
 from referralnet.cli.worker import worker
 from referralnet.messaging.carriers.twilio import TwilioCarrier
 
@@ -31,6 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    assert referralnet.app
-    assert referralnet.jobs.worker
     main()

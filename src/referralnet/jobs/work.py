@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from referralnet.database.transactions import Database
@@ -17,6 +18,8 @@ class Work:
     sender: Sender
     texts_at_once: int
     text_unlisted_seconds: float
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the worker has been asked to stop: finish what is in hand and begin nothing."""
 
     @property
     def database(self) -> Database:

@@ -31,7 +31,9 @@ class Worker:
         # It warns whenever a tick finds the job still running, which is the ordinary case under load.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         for job in self._timetable:
-            self._scheduler.add_job(self._tick, "interval", [job], seconds=job.every_seconds, id=job.name, coalesce=True)
+            self._scheduler.add_job(
+                self._tick, "interval", [job], seconds=job.every_seconds, id=job.name, coalesce=True
+            )
         self._scheduler.start()
         for job in self._timetable:
             self.look(job)
@@ -69,6 +71,7 @@ class Worker:
 
     async def drain(self) -> None:
         """Start nothing new, and finish what runs: the scheduler's own shutdown would cut it off."""
+        self._work.stopping.set()
         self._scheduler.shutdown(wait=False)
         while self._running:
             await asyncio.wait(self._running)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,7 +42,9 @@ def _forms() -> tuple[_Forms, ...]:
     found = []
     for file in sorted(published.path("notifications").glob("*/answers.toml")):
         for section, words in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            exact, phrases, fuzzy = ([fold(word) for word in words.get(name, ())] for name in ("exact", "phrases", "fuzzy"))
+            exact, phrases, fuzzy = (
+                [fold(word) for word in words.get(name, ())] for name in ("exact", "phrases", "fuzzy")
+            )
             found.append(_Forms(Answer(section), file.parent.name, frozenset(exact), tuple(phrases), tuple(fuzzy)))
     return tuple(found)
 
@@ -54,7 +57,8 @@ def understand(text: str) -> Answer:
 def language_of(text: str) -> str:
     """The language whose word this was, English where none was recognised.
 
-    Taken from the text and never from a contact plan: a known number must not get another reply than an unknown one (M6).
+    Taken from the text and never from a contact plan: a known number must not get another reply than an unknown one
+    (M6).
     """
     return _read(text)[1]
 
@@ -63,7 +67,7 @@ def _read(text: str) -> tuple[Answer, str]:
     folded = fold(text)
     padded = f" {folded} "
     # Ending texts comes before everything it is mixed with: "1 but please stop" is a stop.
-    ways = (
+    ways: tuple[Callable[[_Forms], bool], ...] = (
         lambda forms: folded in forms.exact,
         lambda forms: any(f" {phrase} " in padded for phrase in forms.phrases),
         lambda forms: _nearly(folded, forms.fuzzy),

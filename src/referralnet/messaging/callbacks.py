@@ -20,7 +20,8 @@ from referralnet.messaging.outbox import UNSETTLED_TASK, DueText, tell_a_person
 from referralnet.messaging.suppressing import OPTED_OUT_AT_CARRIER, suppress
 from referralnet.messaging.tables import CarrierCallback, TextMessage, TextState
 
-# How far along each state is. A report moves a text only to a higher rank; `delivered` is the last word, even when late.
+# How far along each state is. A report moves a text only to a higher rank; `delivered` is the last word, even when
+# late.
 RANK = {
     TextState.ACCEPTED: 1,
     TextState.SENT: 2,
@@ -88,7 +89,9 @@ async def unhandled_callbacks(session: AsyncSession, *, first: int = 500) -> Seq
 
 
 async def handle_callbacks(database: Database, *, keyring: Keyring, now: datetime) -> int:
-    """Apply every waiting report. Returns how many were handled; one whose text is being sent right now waits its turn."""
+    """Apply every waiting report. Returns how many were handled; one whose text is being sent right now waits its
+    turn.
+    """
     async with database.transaction(Dispatcher()) as session:
         waiting = await unhandled_callbacks(session)
     handled = 0
@@ -120,7 +123,12 @@ async def apply_report(
     present = TextState(row.state)
     if not moves_forward(present, reported):
         return True
-    values = {"state": reported, "state_at": now, "lease_until": None, "carrier_sid": row.carrier_sid or report.carrier_sid}
+    values = {
+        "state": reported,
+        "state_at": now,
+        "lease_until": None,
+        "carrier_sid": row.carrier_sid or report.carrier_sid,
+    }
     if present not in RANK:
         # It is with the carrier, whatever we believed: take it from whoever holds a claim.
         values |= {"fence": row.fence + 1, "error_code": None}
@@ -134,5 +142,7 @@ async def apply_report(
         number = await number_of_text(session, row, keyring)
         await suppress(session, lookup_hash(keyring, "phone", number), via="carrier", now=now)
     if reported in (TextState.UNDELIVERED, TextState.FAILED):
-        await tell_a_person(session, text.agency_id, NOT_SENT_TASK, text.id, report.error_code or report.status, now=now)
+        await tell_a_person(
+            session, text.agency_id, NOT_SENT_TASK, text.id, report.error_code or report.status, now=now
+        )
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, select, update
+from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.messaging.tables import TextMessage, TextState
@@ -23,7 +23,8 @@ async def cancel_texts(
 ) -> int:
     """Stop what has not been sent to a survivor, or about one referral (`subject_id`), or both at once.
 
-    Waits for a text that is being handed over at this moment (at most the carrier's timeout). What was claimed and not yet
+    Waits for a text that is being handed over at this moment (at most the carrier's timeout). What was claimed and
+    not yet
     handed over is refused by its new fence when the sender looks again; what was claimed by a worker that died becomes
     `unknown`, because it may have left before this moment.
 
@@ -35,7 +36,7 @@ async def cancel_texts(
     """
     if survivor_id is None and subject_id is None:
         raise ValueError("say whose texts, or about what")
-    about = [TextMessage.state.in_(UNSENT)]
+    about: list[ColumnElement[bool]] = [TextMessage.state.in_(UNSENT)]
     if survivor_id is not None:
         about.append(TextMessage.survivor_id == survivor_id)
     if subject_id is not None:

@@ -11,7 +11,9 @@ from referralnet.messaging.neutrality import NotNeutral
 from referralnet.messaging.wording import Message, Occasion
 
 # Each weekday, each month and both halves of the day come up; the longest names of any language are among them.
-_DAYS = tuple(datetime(2026, month, 1 + month % 7 + 7, hour, 30, tzinfo=UTC) for month in range(1, 13) for hour in (4, 16))
+_DAYS = tuple(
+    datetime(2026, month, 1 + month % 7 + 7, hour, 30, tzinfo=UTC) for month in range(1, 13) for hour in (4, 16)
+)
 _WEEK = tuple(datetime(2026, 9, 21, 22, 55, tzinfo=UTC) + timedelta(days=day) for day in range(7))
 _ZONES = ("America/Chicago", "America/Los_Angeles", "Pacific/Honolulu")
 
@@ -52,5 +54,7 @@ def _how_to_answer(message: Message, language: str, words: str) -> Iterator[str]
     for digit in "123":
         if f" {digit} " not in words:
             yield f"{language}/{message}: does not say what {digit} means"
-    if not any(answers.understand(word) is answers.Answer.OPT_OUT for word in words.replace(":", " ").replace(".", " ").split()):
+    if not any(
+        answers.understand(word) is answers.Answer.OPT_OUT for word in words.replace(":", " ").replace(".", " ").split()
+    ):
         yield f"{language}/{message}: does not say which word ends texts"

@@ -48,8 +48,8 @@ async def claim_text(
 ) -> Claim | None:
     """Claim a due text in its custody, or settle it as one that may not go.
 
-    Opt-in, pause, suppression, release, referral, appointment and window are judged again here (M1, M2); where one speaks
-    against it, the text ends as `held` or `expired` and a person is told.
+    Opt-in, pause, suppression, release, referral, appointment and window are judged again here (M1, M2); where one
+    speaks against it, the text ends as `held` or `expired` and a person is told.
 
     Returns:
         the claim, or None where there is nothing to hand over.
@@ -133,7 +133,9 @@ async def number_of_text(session: AsyncSession, row: TextMessage, keyring: Keyri
 
 
 async def key_of_text(session: AsyncSession, row: TextMessage, keyring: Keyring) -> DataKey:
-    """The key that seals a text's number and body: its survivor's, or the network's for an answer to a number as such."""
+    """The key that seals a text's number and body: its survivor's, or the network's for an answer to a number as
+    such.
+    """
     if row.survivor_id is None:
         return keyring.derive(NETWORK_KEY)
     found = await session.scalar(text("select data_key_id from survivor where id = :id"), {"id": row.survivor_id})

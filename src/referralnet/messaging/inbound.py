@@ -77,7 +77,9 @@ async def take_inbound(session: AsyncSession, keyring: Keyring, inbound_id: UUID
 
 
 async def answer_number(session: AsyncSession, keyring: Keyring, received: Received, *, now: datetime) -> None:
-    """What holds for a number whoever knows it: suppression, and the one reply that known and unknown numbers get alike."""
+    """What holds for a number whoever knows it: suppression, and the one reply that known and unknown numbers get
+    alike.
+    """
     if received.answer is Answer.OPT_OUT:
         if await suppress(session, received.phone_lookup, via="text", now=now):
             await _reply(session, keyring, received, Message.OPT_OUT_CONFIRMATION, now)
@@ -87,10 +89,13 @@ async def answer_number(session: AsyncSession, keyring: Keyring, received: Recei
         await _reply(session, keyring, received, Message.HELP_REPLY, now)
 
 
-async def answer_in_custody(session: AsyncSession, agency_id: UUID, received: Received, *, now: datetime) -> list[Confirmation]:
+async def answer_in_custody(
+    session: AsyncSession, agency_id: UUID, received: Received, *, now: datetime
+) -> list[Confirmation]:
     """What a text does in one agency's custody; nothing where no plan there has this number.
 
-    "3" and STOP pause the plan and stop every unsent text in this transaction; whatever a person has to know becomes a task.
+    "3" and STOP pause the plan and stop every unsent text in this transaction; what a person has to know becomes a
+    task.
 
     Returns:
         for a "1", the appointment it may confirm: the caller confirms the one that was asked about last.
@@ -103,6 +108,8 @@ async def answer_in_custody(session: AsyncSession, agency_id: UUID, received: Re
     for plan_id, survivor_id in plans:
         if reason := _PAUSES.get(received.answer):
             await _pause(session, plan_id, survivor_id, reason, now)
+        if received.answer is Answer.OPT_IN:
+            await _leave_to_staff(session, plan_id)
         if received.answer is Answer.CONFIRM:
             confirmations += await _asked(session, survivor_id, received.received_at)
         elif kind := _TASKS.get(received.answer):
@@ -112,16 +119,22 @@ async def answer_in_custody(session: AsyncSession, agency_id: UUID, received: Re
 
 async def task_about(session: AsyncSession, agency_id: UUID, kind: str, survivor_id: UUID, *, now: datetime) -> None:
     """Put what a survivor's text asks of people on her custodian's worklist."""
-    await open_task(
-        session, agency_id=agency_id, kind=kind, subject_kind="survivor", subject_id=survivor_id, now=now
-    )
+    await open_task(session, agency_id=agency_id, kind=kind, subject_kind="survivor", subject_id=survivor_id, now=now)
 
 
 async def _pause(session: AsyncSession, plan_id: UUID, survivor_id: UUID, reason: str, now: datetime) -> None:
-    paused = text("update contact_plan set paused_at = :now, paused_reason = :reason where id = :id and paused_at is null")
+    paused = text(
+        "update contact_plan set paused_at = :now, paused_reason = :reason where id = :id and paused_at is null"
+    )
     await session.execute(paused, {"now": now, "reason": reason, "id": plan_id})
     count = await cancel_texts(session, survivor_id=survivor_id, reason=f"paused_{reason}", now=now)
     await record(session, Action.TEXTS_STOPPED, "contact_plan", plan_id, reason=reason, count=count)
+
+
+async def _leave_to_staff(session: AsyncSession, plan_id: UUID) -> None:
+    """Texts do not begin again by themselves: whoever holds the phone can write START. A person asks her first."""
+    waiting = text("update contact_plan set paused_reason = 'staff' where id = :id and paused_reason = 'stop'")
+    await session.execute(waiting, {"id": plan_id})
 
 
 async def _asked(session: AsyncSession, survivor_id: UUID, received_at: datetime) -> list[Confirmation]:

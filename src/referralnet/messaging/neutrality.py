@@ -33,7 +33,9 @@ def forbidden_words() -> tuple[str, ...]:
         for file in sorted(published.path("notifications").glob("*/forbidden.txt"))
         for line in file.read_text(encoding="utf-8").splitlines()
     )
-    return tuple(fold(line) + ("*" if line.endswith("*") else "") for line in lines if line and not line.startswith("#"))
+    return tuple(
+        fold(line) + ("*" if line.endswith("*") else "") for line in lines if line and not line.startswith("#")
+    )
 
 
 @functools.cache

@@ -33,8 +33,8 @@ async def write_notice(
 ) -> UUID:
     """Tell the custodian, in the target's own transaction; row security takes it from the referral's target alone.
 
-    A change or a cancellation stops every unsent text about this referral in the same transaction (M9): a trigger does it,
-    because the target may not see them.
+    A change or a cancellation stops every unsent text about this referral in the same transaction (M9): a trigger
+    does it, because the target may not see them.
 
     Args:
         starts_at: the appointment's instant; for a cancellation, the one that no longer holds.

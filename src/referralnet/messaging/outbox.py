@@ -45,7 +45,8 @@ class Claim:
     attempts: int
 
 
-# Every agency's own most urgent texts first, then in turns: one agency's surge does not delay another's urgent texts (M12).
+# Every agency's own most urgent texts first, then in turns: one agency's surge does not delay another's urgent texts
+# (M12).
 _DUE = text("""
     with custody as (select id from agency union all select null::uuid),
     turns as (
@@ -105,7 +106,9 @@ async def move(session: AsyncSession, claim: Claim, state: TextState, *, now: da
     """Record what became of a claimed text; False where the fence has moved on and nothing was written."""
     moved = await session.scalar(
         update(TextMessage)
-        .where(TextMessage.id == claim.text.id, TextMessage.fence == claim.fence, TextMessage.state == TextState.CLAIMED)
+        .where(
+            TextMessage.id == claim.text.id, TextMessage.fence == claim.fence, TextMessage.state == TextState.CLAIMED
+        )
         .values(state=state, state_at=now, lease_until=None, **values)
         .returning(TextMessage.id)
     )
@@ -132,7 +135,13 @@ async def give_up_lease(session: AsyncSession, text_id: UUID, *, now: datetime) 
         await session.execute(
             update(TextMessage)
             .where(TextMessage.id == text_id, TextMessage.state == TextState.CLAIMED, TextMessage.lease_until < now)
-            .values(state=TextState.UNKNOWN, state_at=now, fence=TextMessage.fence + 1, error_code="lease_lapsed", told_at=now)
+            .values(
+                state=TextState.UNKNOWN,
+                state_at=now,
+                fence=TextMessage.fence + 1,
+                error_code="lease_lapsed",
+                told_at=now,
+            )
             .returning(TextMessage.agency_id)
         )
     ).all()

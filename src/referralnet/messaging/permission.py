@@ -1,4 +1,6 @@
-"""Whether a survivor may be texted about something, judged when planning and again at the moment of sending (M1, M9). Pure."""
+"""Whether a survivor may be texted about something, judged when planning and again at the moment of sending (M1,
+M9). Pure.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,9 @@ class _Unsettled:
 
 
 async def tell_of_unknown(sender: Sender) -> int:
-    """Open a task for each unknown text that nobody was told of (one that a withdrawal found in a dead worker's hands)."""
+    """Open a task for each unknown text that nobody was told of (one that a withdrawal found in a dead worker's
+    hands).
+    """
     now = sender.clock.now()
     async with sender.database.transaction(Dispatcher()) as session:
         untold = await _unknown(session, TextMessage.told_at.is_(None), TextMessage.state_at < now - _LIST_LAG)
@@ -47,7 +49,9 @@ async def tell_of_unknown(sender: Sender) -> int:
             still = update(TextMessage).where(TextMessage.id == text.id, TextMessage.state == TextState.UNKNOWN)
             told = await session.scalar(still.values(told_at=now).returning(TextMessage.id))
             if told is not None:
-                await outbox.tell_a_person(session, text.agency_id, outbox.UNSETTLED_TASK, text.id, "interrupted", now=now)
+                await outbox.tell_a_person(
+                    session, text.agency_id, outbox.UNSETTLED_TASK, text.id, "interrupted", now=now
+                )
     return len(untold)
 
 
@@ -55,7 +59,8 @@ async def settle_by_listing(sender: Sender, *, unlisted_seconds: float) -> int:
     """Look each unknown text up in the carrier's list: found, it is with the carrier; missing for long, it never was.
 
     Args:
-        unlisted_seconds: after so long an unlisted text is settled as failed; the person who was told decides what to do.
+        unlisted_seconds: after so long an unlisted text is settled as failed; the person who was told decides what
+        to do.
 
     Returns:
         how many were settled.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -53,19 +54,25 @@ class Sender:
             raise ValueError("the lease must be longer than the carrier's timeout")
 
     def callback_url(self, claim: Claim) -> str:
-        """Where the carrier reports on this text: it names the outbox row, so that an unanswered call can be settled."""
+        """Where the carrier reports on this text: it names the outbox row, so that an unanswered call can be
+        settled.
+        """
         return f"{self.public_base_url.rstrip('/')}{STATUS_PATH}?text={claim.text.id}"
 
 
-async def send_due(sender: Sender, *, first: int, at_once: int) -> Counter[Outcome]:
-    """Send what is due now, at most `first` texts, `at_once` of them at the same time."""
+async def send_due(
+    sender: Sender, *, first: int, at_once: int, stopping: Callable[[], bool] = lambda: False
+) -> Counter[Outcome]:
+    """Send what is due now, at most `first` texts, `at_once` of them at the same time; once `stopping`, begin no
+    more.
+    """
     async with sender.database.transaction(Dispatcher()) as session:
         due = await outbox.due_texts(session, now=sender.clock.now(), first=first)
     places = asyncio.Semaphore(at_once)
 
     async def send_in_turn(text: DueText) -> Outcome:
         async with places:
-            return await send_text(sender, text)
+            return Outcome.NOT_SENT if stopping() else await send_text(sender, text)
 
     outcomes = await asyncio.gather(*(send_in_turn(text) for text in due), return_exceptions=True)
     for outcome in outcomes:
@@ -112,9 +119,7 @@ async def _hand_over(sender: Sender, session: AsyncSession, claim: Claim, now: d
     except Refused as refused:
         return await _refused(sender, session, claim, refused)
     except Busy as busy:
-        await outbox.come_again(
-            session, claim, retry_after_seconds=busy.retry_after_seconds, now=sender.clock.now()
-        )
+        await outbox.come_again(session, claim, retry_after_seconds=busy.retry_after_seconds, now=sender.clock.now())
         return Outcome.BUSY
     except (Ambiguous, TimeoutError):
         return await _unknown(sender, session, claim)
@@ -140,5 +145,7 @@ async def _refused(sender: Sender, session: AsyncSession, claim: Claim, refused:
 async def _unknown(sender: Sender, session: AsyncSession, claim: Claim) -> Outcome:
     now = sender.clock.now()
     await outbox.move(session, claim, TextState.UNKNOWN, now=now, error_code="no_answer", told_at=now)
-    await outbox.tell_a_person(session, claim.text.agency_id, outbox.UNSETTLED_TASK, claim.text.id, "no_answer", now=now)
+    await outbox.tell_a_person(
+        session, claim.text.agency_id, outbox.UNSETTLED_TASK, claim.text.id, "no_answer", now=now
+    )
     return Outcome.UNKNOWN

@@ -17,7 +17,9 @@ _LOOK_AHEAD_DAYS = 8
 
 @dataclass(frozen=True, slots=True)
 class SafeWindow:
-    """Hours of some weekdays (0 is Monday) in which this phone may be texted; an end at or before the start is the next day's."""
+    """Hours of some weekdays (0 is Monday) in which this phone may be texted; an end at or before the start is the
+    next day's.
+    """
 
     weekdays: frozenset[int]
     start: time
@@ -60,7 +62,9 @@ def slot_now(windows: Sequence[SafeWindow], zone: ZoneInfo, now: datetime, until
     return slot if slot is not None and slot.due_at == now else None
 
 
-def _merged(windows: Sequence[SafeWindow], zone: ZoneInfo, first_day: date, days: int) -> Iterator[tuple[datetime, datetime]]:
+def _merged(
+    windows: Sequence[SafeWindow], zone: ZoneInfo, first_day: date, days: int
+) -> Iterator[tuple[datetime, datetime]]:
     """Allowed spans in order, those that touch joined, so that a text is not squeezed against an inner edge."""
     spans = sorted(
         span for day in range(days) for span in _spans_of_day(windows, zone, first_day + timedelta(days=day))

@@ -1,4 +1,6 @@
-"""Twilio's two webhooks. Without a valid signature: 403 and not a row (M6). With one: a sealed row and an empty answer."""
+"""Twilio's two webhooks. Without a valid signature: 403 and not a row (M6). With one: a sealed row and an empty
+answer.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,7 @@ class _Desk:
     public_base_url: str
 
 
-def routes(
-    database: Database, keyring: Keyring, clock: Clock, *, auth_token: str, public_base_url: str
-) -> list[Route]:
+def routes(database: Database, keyring: Keyring, clock: Clock, *, auth_token: str, public_base_url: str) -> list[Route]:
     """The carrier's routes.
 
     Args:

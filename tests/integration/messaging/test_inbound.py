@@ -107,7 +107,7 @@ async def test_start_lifts_the_suppression_and_leaves_the_rest_to_a_person(
     assert await desk.look("select via from suppression where phone_lookup = $1", lookup) == [{"via": "text"}]
     await write(desk, work, case.phone, "START")
     assert await desk.look("select via from suppression where phone_lookup = $1", lookup) == []
-    assert await paused(desk, case) == "stop"
+    assert await paused(desk, case) == "staff", "only a person can begin texts again"
     assert ("survivor_asks_for_texts", None) in await desk.tasks(case.agency_id)
 
 
@@ -139,7 +139,11 @@ async def test_one_confirms_the_appointment_that_was_asked_about_last(desk: Desk
     desk.clock.advance(timedelta(minutes=1))
     await write(desk, work, first.phone, "1")
     confirmed = {
-        case.appointment_id: bool((await desk.look("select confirmed_at from appointment where id = $1", case.appointment_id))[0]["confirmed_at"])
+        case.appointment_id: bool(
+            (await desk.look("select confirmed_at from appointment where id = $1", case.appointment_id))[0][
+                "confirmed_at"
+            ]
+        )
         for case in (first, second)
     }
     assert confirmed == {first.appointment_id: False, second.appointment_id: True}

@@ -17,7 +17,9 @@ async def test_an_appointment_in_three_days_is_told_now_and_reminded_twice(desk:
     case = await arrange(starts_at=desk.clock.now() + timedelta(days=3, hours=5))
     await desk.tell(case)
     assert await desk.plan() == 3
-    rows = await desk.look("select kind, due_at from text_message where subject_id = $1 order by due_at", case.referral_id)
+    rows = await desk.look(
+        "select kind, due_at from text_message where subject_id = $1 order by due_at", case.referral_id
+    )
     assert [(row["kind"], row["due_at"]) for row in rows] == [
         ("appointment_set", desk.clock.now()),
         ("appointment_reminder", case.starts_at - timedelta(hours=24)),
@@ -60,7 +62,9 @@ async def test_moving_or_cancelling_stops_the_old_texts_in_the_targets_own_trans
     await desk.plan()
     later = case.starts_at + timedelta(days=2)
     status = "cancelled" if kind == "appointment_cancelled" else "booked"
-    await desk.alter("update appointment set status = $1, starts_at = $2 where id = $3", status, later, case.appointment_id)
+    await desk.alter(
+        "update appointment set status = $1, starts_at = $2 where id = $3", status, later, case.appointment_id
+    )
     await desk.tell(case, kind, later)
     # Before any worker has looked.
     assert {state for _, state in await desk.texts(case)} == {"cancelled"}

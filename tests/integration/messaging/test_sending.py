@@ -62,7 +62,14 @@ async def test_a_due_text_reaches_the_phone_once_with_the_windows_end_as_validit
     ],
 )
 async def test_what_changed_since_planning_stops_the_text_at_the_moment_of_sending(
-    desk: Desk, arrange: Any, sender: Sender, carrier: RememberingCarrier, table: str, change: str, state: str, reason: str
+    desk: Desk,
+    arrange: Any,
+    sender: Sender,
+    carrier: RememberingCarrier,
+    table: str,
+    change: str,
+    state: str,
+    reason: str,
 ) -> None:
     case = await arrange()
     due = await due_text(desk, case)
@@ -145,9 +152,7 @@ async def test_a_withdrawal_waits_for_the_text_in_flight_and_nothing_is_posted_a
 
     async def withdraw() -> None:
         async with desk.app.transaction(case.coordinator) as session:
-            await cancel_texts(
-                session, survivor_id=case.survivor_id, reason="consent_withdrawn", now=desk.clock.now()
-            )
+            await cancel_texts(session, survivor_id=case.survivor_id, reason="consent_withdrawn", now=desk.clock.now())
         order.append("withdrawn")
 
     async def during_the_call() -> None:
@@ -174,9 +179,7 @@ async def test_a_withdrawal_between_claim_and_call_leaves_the_text_unposted(
         claim = await claim_text(*args, **options)
         await args[0].commit()
         async with desk.app.transaction(case.coordinator) as session:
-            await cancel_texts(
-                session, survivor_id=case.survivor_id, reason="consent_withdrawn", now=desk.clock.now()
-            )
+            await cancel_texts(session, survivor_id=case.survivor_id, reason="consent_withdrawn", now=desk.clock.now())
         return claim
 
     monkeypatch.setattr("referralnet.messaging.sending.claim_text", claim_then_withdraw)
@@ -211,9 +214,12 @@ async def test_one_agencys_surge_does_not_delay_anothers_urgent_text(desk: Desk,
     quiet = await arrange()
     await due_text(desk, surge)
     await desk.alter(
-        "insert into text_message (id, agency_id, survivor_id, subject_id, kind, priority, due_at, claimable_at, send_before,"
-        " occurrence, state, state_at, created_at) select gen_random_uuid(), agency_id, survivor_id, gen_random_uuid(), kind, 0,"
-        " due_at - interval '1 hour', claimable_at - interval '1 hour', send_before, occurrence, state, state_at, created_at"
+        "insert into text_message (id, agency_id, survivor_id, subject_id, kind, priority, due_at, claimable_at, "
+        "send_before,"
+        " occurrence, state, state_at, created_at) select gen_random_uuid(), agency_id, survivor_id, "
+        "gen_random_uuid(), kind, 0,"
+        " due_at - interval '1 hour', claimable_at - interval '1 hour', send_before, occurrence, state, state_at, "
+        "created_at"
         " from text_message, generate_series(1, 300) where subject_id = $1 and kind = 'appointment_set'",
         surge.referral_id,
     )

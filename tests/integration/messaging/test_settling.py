@@ -27,7 +27,9 @@ def work(sender: Sender) -> Work:
     return Work(sender, texts_at_once=2, text_unlisted_seconds=900)
 
 
-async def report(desk: Desk, work: Work, text_id: UUID, status: str, *, sid: str, error_code: str | None = None) -> None:
+async def report(
+    desk: Desk, work: Work, text_id: UUID, status: str, *, sid: str, error_code: str | None = None
+) -> None:
     async with desk.app.transaction(Nobody()) as session:
         await keep_callback(session, text_id=text_id, report=Report(sid, status, error_code), now=desk.clock.now())
     await apply_callbacks.run(work)
@@ -88,7 +90,10 @@ async def test_the_carriers_list_settles_an_unknown_text_it_holds(
     case = await arrange()
     text_id = await unknown_text(desk, case, work, carrier)
     body = "Calendar: you are down for Thu, Mar 5 at 9:00 AM. Reply 1 yes, 2 call me, 3 bad time. STOP ends texts."
-    carrier.listed = [RemoteText("SM-found", case.phone, body, "delivered"), RemoteText("SM-x", case.phone, "other", "sent")]
+    carrier.listed = [
+        RemoteText("SM-found", case.phone, body, "delivered"),
+        RemoteText("SM-x", case.phone, "other", "sent"),
+    ]
     desk.clock.advance(timedelta(seconds=30))
     assert await settle_unknown.run(work) == 1
     assert await state(desk, text_id) == "delivered"
@@ -130,9 +135,7 @@ async def test_a_text_that_a_withdrawal_found_in_a_dead_workers_hands_is_shown_t
 
 
 @pytest.mark.rule("M8")
-async def test_an_opt_out_that_the_carrier_reports_later_is_kept_too(
-    desk: Desk, arrange: Any, work: Work
-) -> None:
+async def test_an_opt_out_that_the_carrier_reports_later_is_kept_too(desk: Desk, arrange: Any, work: Work) -> None:
     case = await arrange()
     text_id = await one_text(desk, case)
     await send_texts.run(work)

@@ -51,7 +51,9 @@ async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[TwilioCarrier]]
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         runners.append(runner)
         address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        carrier = TwilioCarrier("AC0", "token", messaging_service_sid="MG0", base_url=address, timeout_seconds=TIMEOUT_SECONDS)
+        carrier = TwilioCarrier(
+            "AC0", "token", messaging_service_sid="MG0", base_url=address, timeout_seconds=TIMEOUT_SECONDS
+        )
         carriers.append(carrier)
         return carrier
 
@@ -63,13 +65,17 @@ async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[TwilioCarrier]]
 
 
 async def send(carrier: TwilioCarrier) -> str:
-    accepted = await carrier.send("+13125550100", "a", callback_url="http://127.0.0.1:1/?text=1", validity_seconds=90_000)
+    accepted = await carrier.send(
+        "+13125550100", "a", callback_url="http://127.0.0.1:1/?text=1", validity_seconds=90_000
+    )
     return accepted.sid
 
 
 @pytest.mark.rule("M5")
 @pytest.mark.parametrize("handler", [hangs, resets, babbles, answers(500), answers(503), answers(302)])
-async def test_anything_but_a_clear_answer_is_ambiguous(serve: Callable[[Handler], Awaitable[TwilioCarrier]], handler: Handler) -> None:
+async def test_anything_but_a_clear_answer_is_ambiguous(
+    serve: Callable[[Handler], Awaitable[TwilioCarrier]], handler: Handler
+) -> None:
     carrier = await serve(handler)
     started = time.monotonic()
     with pytest.raises(Ambiguous):
@@ -94,7 +100,9 @@ async def test_too_many_requests_says_when_to_come_again(
 
 
 async def test_a_carrier_that_cannot_be_reached_has_taken_nothing() -> None:
-    carrier = TwilioCarrier("AC0", "token", from_number="+15005550006", base_url="http://127.0.0.1:9", timeout_seconds=1)
+    carrier = TwilioCarrier(
+        "AC0", "token", from_number="+15005550006", base_url="http://127.0.0.1:9", timeout_seconds=1
+    )
     with pytest.raises(Busy):
         await send(carrier)
     await carrier.close()
@@ -112,5 +120,11 @@ async def test_the_request_carries_callback_sender_and_a_validity_within_the_car
 
     assert await send(await serve(take)) == "SM1"
     assert forms == [
-        {"To": "+13125550100", "Body": "a", "MessagingServiceSid": "MG0", "ValidityPeriod": "36000", "StatusCallback": "http://127.0.0.1:1/?text=1"}
+        {
+            "To": "+13125550100",
+            "Body": "a",
+            "MessagingServiceSid": "MG0",
+            "ValidityPeriod": "36000",
+            "StatusCallback": "http://127.0.0.1:1/?text=1",
+        }
     ]

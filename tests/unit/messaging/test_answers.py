@@ -7,10 +7,14 @@ import pytest
 from referralnet.messaging.answers import Answer, language_of, understand
 
 STOPS = (
-    "STOP", "stop", "Stop.", "stop please", "please stop", "STOPALL", "quit", "END", "revoke", "opt out", "OptOut", "cancel",
-    "Unsubscribe", "unsubscibe", "stpo", "sotp", "stop!!!", "pls stop texting me", "don't text me anymore", "do not text",
-    "leave me alone", "take me off this", "1 but please stop", "alto", "ALTO!", "Basta", "basta ya", "no más", "NO MAS", "parar",
-    "cancelar", "ya no me escriba", "alto por favor", "por favor no me manden nada", "no más mensajes", "date de baja, darme de baja",
+    "STOP", "stop", "Stop.", "stop please", "please stop", "STOPALL", "quit", "END", "revoke", "opt out",
+    "OptOut", "cancel",
+    "Unsubscribe", "unsubscibe", "stpo", "sotp", "stop!!!", "pls stop texting me", "don't text me anymore",
+    "do not text",
+    "leave me alone", "take me off this", "1 but please stop", "alto", "ALTO!", "Basta", "basta ya", "no más",
+    "NO MAS", "parar",
+    "cancelar", "ya no me escriba", "alto por favor", "por favor no me manden nada", "no más mensajes",
+    "date de baja, darme de baja",
 )  # fmt: skip
 
 
@@ -24,9 +28,11 @@ def test_every_way_of_saying_stop_is_a_stop(body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
-        ("1", Answer.CONFIRM), (" 1. ", Answer.CONFIRM), ("Yes", Answer.CONFIRM), ("Sí", Answer.CONFIRM), ("2", Answer.CALL_ME),
+        ("1", Answer.CONFIRM), (" 1. ", Answer.CONFIRM), ("Yes", Answer.CONFIRM), ("Sí", Answer.CONFIRM),
+        ("2", Answer.CALL_ME),
         ("llámeme", Answer.CALL_ME), ("3", Answer.UNSAFE), ("not safe", Answer.UNSAFE), ("peligro", Answer.UNSAFE),
-        ("START", Answer.OPT_IN), ("HELP", Answer.HELP), ("ayuda", Answer.HELP), ("who is this", Answer.UNCLEAR), ("", Answer.UNCLEAR),
+        ("START", Answer.OPT_IN), ("HELP", Answer.HELP), ("ayuda", Answer.HELP), ("who is this", Answer.UNCLEAR),
+        ("", Answer.UNCLEAR),
         ("cancel my appointment on monday", Answer.UNCLEAR), ("where do I stop the car for the visit", Answer.UNCLEAR),
         ("12", Answer.UNCLEAR),
     ],

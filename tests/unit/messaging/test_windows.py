@@ -13,7 +13,9 @@ from referralnet.messaging.windows import EARLIEST, LATEST, SafeWindow, next_slo
 
 CHICAGO = ZoneInfo("America/Chicago")
 EVERY_DAY = frozenset(range(7))
-zones = st.sampled_from(["America/Chicago", "America/Phoenix", "Asia/Beirut", "Australia/Lord_Howe", "Africa/Cairo", "America/Santiago"])
+zones = st.sampled_from(
+    ["America/Chicago", "America/Phoenix", "Asia/Beirut", "Australia/Lord_Howe", "Africa/Cairo", "America/Santiago"]
+)
 times = st.times().map(lambda moment: moment.replace(microsecond=0, tzinfo=None))
 windows = st.lists(
     st.builds(SafeWindow, st.frozensets(st.integers(0, 6), min_size=1), times, times), min_size=1, max_size=3

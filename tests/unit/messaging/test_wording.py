@@ -15,7 +15,14 @@ from referralnet.messaging import checking, neutrality, segments, wording
 from referralnet.messaging.neutrality import NotNeutral, findings, require_neutral
 from referralnet.messaging.wording import Message, Occasion, WordingMissing, render
 
-ZONES = ("America/New_York", "America/Chicago", "America/Phoenix", "Pacific/Honolulu", "America/Puerto_Rico", "Asia/Kolkata")
+ZONES = (
+    "America/New_York",
+    "America/Chicago",
+    "America/Phoenix",
+    "Pacific/Honolulu",
+    "America/Puerto_Rico",
+    "Asia/Kolkata",
+)
 occasions = st.builds(
     Occasion,
     starts_at=st.datetimes(datetime(2026, 1, 1), datetime(2040, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 (hypothesis adds the zone)
@@ -47,7 +54,8 @@ def test_the_published_wording_breaks_no_rule() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "Calendar: the shelter has a bed", "Your court date is Monday", "Reply for help", "Su cita con la ABOGADA es hoy",
+        "Calendar: the shelter has a bed", "Your court date is Monday", "Reply for help",
+        "Su cita con la ABOGADA es hoy",
         "Llame a la clínica", "See example.org/x", "https://t.co/a", "write to a@b", "call 312-555-0100", "Sú víctima",
         "Officer at 9", "El refugio", "Immigration at 3 PM",
     ],
@@ -58,9 +66,7 @@ def test_a_body_that_tells_is_refused(body: str) -> None:
 
 
 @pytest.mark.rule("M3")
-def test_a_wording_that_a_translator_made_unsafe_never_leaves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wording_that_a_translator_made_unsafe_never_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "notifications"
     (folder / "en").mkdir(parents=True)
     for name in ("catalogue.toml", "labels.toml", "en/language.toml", "en/forbidden.txt"):
@@ -68,7 +74,7 @@ def test_a_wording_that_a_translator_made_unsafe_never_leaves(
     (folder / "en/help_reply.txt").write_text("The shelter will call you.", "utf-8")
     (folder / "en/appointment_set.txt").write_text("{label}: {name} on {date}", "utf-8")
     caches = (wording.template, wording.catalogue, wording.languages, neutrality.forbidden_words)
-    monkeypatch.setattr(published, "path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(published, "path", tmp_path.joinpath)
     for cached in caches:
         cached.cache_clear()
     try:
@@ -91,7 +97,9 @@ def test_date_and_time_are_those_of_her_clock_and_her_language() -> None:
 
 def test_spanish_on_any_day_but_saturday_fits_one_plain_segment() -> None:
     for day in range(7):
-        occasion = Occasion(datetime(2026, 9, 21 + day, 12, tzinfo=ZoneInfo("America/Chicago")), "America/Chicago", "week_ahead")
+        occasion = Occasion(
+            datetime(2026, 9, 21 + day, 12, tzinfo=ZoneInfo("America/Chicago")), "America/Chicago", "week_ahead"
+        )
         count = segments.cost(render(Message.APPOINTMENT_REMINDER, "es", occasion))
         assert (count.encoding, count.segments) == (("UCS-2", 2) if day == 5 else ("GSM-7", 1))
 
@@ -104,7 +112,8 @@ def test_a_label_outside_the_closed_list_is_refused() -> None:
 @pytest.mark.parametrize(
     ("body", "encoding", "units", "count"),
     [
-        ("a" * 160, "GSM-7", 160, 1), ("a" * 161, "GSM-7", 161, 2), ("€" * 80, "GSM-7", 160, 1), ("€" * 81, "GSM-7", 162, 2),
+        ("a" * 160, "GSM-7", 160, 1), ("a" * 161, "GSM-7", 161, 2), ("€" * 80, "GSM-7", 160, 1),
+        ("€" * 81, "GSM-7", 162, 2),
         ("a" * 152 + "€" + "b" * 10, "GSM-7", 164, 2), ("á" * 70, "UCS-2", 70, 1), ("á" * 71, "UCS-2", 71, 2),
         ("😀" * 35, "UCS-2", 70, 1), ("😀" * 67, "UCS-2", 134, 3), ("ñ¿é", "GSM-7", 3, 1),
     ],

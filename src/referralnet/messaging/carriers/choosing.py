@@ -14,7 +14,9 @@ class CarrierNotSet(Exception):
 
 
 def webhook_token(settings: Settings, keyring: Keyring) -> str:
-    """What a webhook's signature is verified with: Twilio's token, or for the recording carrier one of our own keyring."""
+    """What a webhook's signature is verified with: Twilio's token, or for the recording carrier one of our own
+    keyring.
+    """
     if settings.carrier == "recording":
         return keyring.derive("recording carrier").material.hex()
     if settings.twilio_auth_token is None:
@@ -34,7 +36,8 @@ def choose_carrier(settings: Settings, keyring: Keyring) -> Carrier:
     sender = settings.twilio_messaging_service_sid or settings.twilio_from_number
     if not settings.twilio_account_sid or not sender:
         raise CarrierNotSet(
-            "Twilio wants REFERRALNET_TWILIO_ACCOUNT_SID and REFERRALNET_TWILIO_MESSAGING_SERVICE_SID or ..._FROM_NUMBER"
+            "Twilio wants REFERRALNET_TWILIO_ACCOUNT_SID, and"
+            " REFERRALNET_TWILIO_MESSAGING_SERVICE_SID or REFERRALNET_TWILIO_FROM_NUMBER"
         )
     return TwilioCarrier(
         settings.twilio_account_sid,

@@ -1,4 +1,6 @@
-"""A carrier that reaches no network: it keeps what was sent for the example phone, and calls our own webhooks, signed."""
+"""A carrier that reaches no network: it keeps what was sent for the example phone, and calls our own webhooks,
+signed.
+"""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ class _BoundedHttpClient(AsyncTwilioHttpClient):  # type: ignore[misc]  # the cl
         self,
         method: str,
         url: str,
-        params: Mapping[str, object] | None = None,
-        data: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ARG002 (the client's own, which it does not keep)
         allow_redirects: bool = False,
     ) -> Response:
         """One HTTP request within the time limit; `timeout` of the caller is not asked."""
@@ -98,7 +98,8 @@ class TwilioCarrier:
         """
         self.timeout_seconds = timeout_seconds
         self._http = _BoundedHttpClient(timeout_seconds, base_url)
-        # Asked for here, because the client imports its two hundred modules at the first use: not while a text is claimed.
+        # Asked for here, because the client imports its two hundred modules at the first use: not while a text is
+        # claimed.
         self._messages = Client(account_sid, auth_token, http_client=self._http).messages
         self._sender: dict[str, Any] = (
             {"messaging_service_sid": messaging_service_sid} if messaging_service_sid else {"from_": from_number}

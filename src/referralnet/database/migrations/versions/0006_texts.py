@@ -48,8 +48,8 @@ def _texts() -> None:
         );
         -- A cancelled text never left, so that a reminder may be planned anew for the same moment.
         create unique index text_message_once_key on text_message (subject_id, kind, due_at) where state <> 'cancelled';
-        create index text_message_claim_idx on text_message (agency_id, priority, claimable_at) where state = 'scheduled';
-        create index text_message_lease_idx on text_message (lease_until) where state = 'claimed';
+        create index text_message_claim_idx on text_message (agency_id, priority, claimable_at) where state =
+        'scheduled'; create index text_message_lease_idx on text_message (lease_until) where state = 'claimed';
         create index text_message_unknown_idx on text_message (state_at) where state = 'unknown';
         create index text_message_survivor_id_idx on text_message (survivor_id, created_at);
     """)
@@ -68,7 +68,8 @@ def _text_policies() -> None:
           fence, attempts, error_code, created_at) on text_message to referralnet_app;
         grant update (state, state_at, fence, error_code) on text_message to referralnet_app;
 
-        -- Without a custody the worker sees what is due and whose it is; the sealed number and body open only in custody.
+        -- Without a custody the worker sees what is due and whose it is; the sealed number
+        -- and body open only in custody.
         create policy dispatch_read on text_message for select to referralnet_worker
           using ((select acting_agency()) is null or agency_id = (select acting_agency()));
         create policy custody_write on text_message for insert to referralnet_worker
@@ -187,4 +188,6 @@ def _wake_the_worker() -> None:
         $$;
     """)
     for table in ("text_message", "notice", "inbound_text", "carrier_callback"):
-        op.execute(f"create trigger wake_worker after insert on {table} for each statement execute function wake_worker()")
+        op.execute(
+            f"create trigger wake_worker after insert on {table} for each statement execute function wake_worker()"
+        )

@@ -1,0 +1,85 @@
+"""What a worker survives, and how it stops: connections cut under it, new rows, SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from tests.databases import DatabaseUrls
+from tests.factories.messaging import superuser
+from tests.faults.arranging import Nursery, make_due_texts, settle, worker_settings
+from tests.faults.local_carrier import LocalCarrier
+
+CUT_ALL = """
+    select count(pg_terminate_backend(pid)) from pg_stat_activity
+    where usename = 'referralnet_worker' and datname = current_database()
+"""
+
+
+async def states(urls: DatabaseUrls) -> Counter[str]:
+    async with superuser(urls) as db:
+        rows = await db.fetch("select state, count(*) as count from text_message group by state")
+    return Counter({row["state"]: row["count"] for row in rows})
+
+
+@pytest.mark.slow
+@pytest.mark.rule("M5")
+async def test_a_worker_whose_connections_are_cut_again_and_again_goes_on_and_doubles_nothing(
+    database_urls: DatabaseUrls, worker: Database, keyring: Keyring, local_carrier: LocalCarrier, tmp_path: Path
+) -> None:
+    await make_due_texts(database_urls, worker, keyring, survivors=2, texts_each=30, spread_seconds=5)
+    nursery = Nursery(worker_settings(database_urls, keyring, local_carrier.base_url), tmp_path / "workers.log")
+    try:
+        nursery.start_worker()
+        cut = 0
+        async with superuser(database_urls) as db:
+            for _ in range(15):
+                await asyncio.sleep(0.3)
+                cut += await db.fetchval(CUT_ALL)
+        await worker.engine.dispose()
+        await settle(database_urls, worker, keyring, local_carrier.base_url)
+        assert psutil.pid_exists(nursery.living[0])
+    finally:
+        nursery.close()
+    assert cut > 15
+    assert set(await states(database_urls)) <= {"accepted", "sent", "failed"}
+    assert max(local_carrier.counts.values()) == 1
+    async with superuser(database_urls) as db:
+        failed = {row["id"] for row in await db.fetch("select id from text_message where state = 'failed'")}
+        told = {row["subject_id"] for row in await db.fetch("select subject_id from task where done_at is null")}
+    assert failed <= told
+    assert not failed & set(local_carrier.counts)
+
+
+@pytest.mark.slow
+async def test_sigterm_finishes_the_texts_in_hand_and_takes_no_more(
+    database_urls: DatabaseUrls, worker: Database, keyring: Keyring, local_carrier: LocalCarrier, tmp_path: Path
+) -> None:
+    local_carrier.seconds_max = 0.5
+    async with superuser(database_urls) as db:
+        await db.execute("delete from text_message")
+    await make_due_texts(database_urls, worker, keyring, survivors=2, texts_each=50, spread_seconds=0.01)
+    nursery = Nursery(worker_settings(database_urls, keyring, local_carrier.base_url), tmp_path / "workers.log")
+    try:
+        nursery.start_worker()
+        while local_carrier.counts.total() < 8:  # noqa: ASYNC110 (another process counts)
+            await asyncio.sleep(0.05)
+        process = psutil.Process(nursery.living[0])
+        os.kill(process.pid, signal.SIGTERM)
+        async with asyncio.timeout(10):
+            while process.is_running():  # noqa: ASYNC110 (another process ends)
+                await asyncio.sleep(0.05)
+    finally:
+        nursery.close()
+    after = await states(database_urls)
+    assert after["claimed"] == after["unknown"] == 0
+    assert after["accepted"] == local_carrier.counts.total() < 100
+    assert after["scheduled"] == 100 - after["accepted"]
