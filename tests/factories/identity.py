@@ -26,7 +26,7 @@ TRAINED_FOR_EVER = date(2099, 12, 31)
 PASSWORD = "correct horse battery"
 
 # Verifying takes its cost from the hash, so a member of this one signs in at once.
-_WEAK_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+WEAK_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ async def make_member(
             insert(MemberCredential)
             .values(
                 member_id=member_id,
-                password_hash=_WEAK_HASH,
+                password_hash=WEAK_HASH,
                 totp_sealed=seal_totp_secret(keyring, member_id, totp_secret),
             )
             .inline()

@@ -16,9 +16,15 @@ from referralnet.errors import Refusal
 from referralnet.identity import passwords, sign_in
 from referralnet.identity.sessions import OpenedSession, SessionKind, find_member, token_hash
 from referralnet.identity.sign_in import FAILURES_MAX, FAILURES_WITHIN, SignInRefused, TooManyAttempts
-from tests.factories.identity import MadeMember, make_agency, make_member
+from tests.factories.identity import WEAK_HASH, MadeMember, make_agency, make_member
 
 IDLE = timedelta(minutes=30)
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown login costs what a made member's weak hash costs; what a real one costs is tested by itself."""
+    monkeypatch.setattr(passwords, "_nobodys_hash", lambda: WEAK_HASH)
 
 
 @pytest_asyncio.fixture

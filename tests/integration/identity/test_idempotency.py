@@ -1,0 +1,87 @@
+"""A request that is repeated with its key has one effect and one answer (R7)."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from referralnet.database.acting import Member
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from referralnet.errors import InvalidInput
+from referralnet.identity.idempotency import IdempotencyKeyReused, find_result, keep_result
+from tests.factories.identity import make_agency, make_member
+
+CONTENT = b"1" * 32
+
+
+@pytest_asyncio.fixture(scope="module")
+async def member(owner: Database, keyring: Keyring) -> Member:
+    return (await make_member(owner, keyring, await make_agency(owner))).actor
+
+
+async def request(
+    app: Database, member: Member, key: str, *, mutation: str = "send", content: bytes = CONTENT, crash: bool = False
+) -> tuple[UUID, bool]:
+    """What the request made, and whether it made it just now."""
+    async with app.transaction(member) as session:
+        found = await find_result(session, key, mutation, content)
+        if found is not None:
+            return found, False
+        made = uuid4()
+        await keep_result(session, member, key, mutation=mutation, content_hash=content, result_id=made)
+        if crash:
+            raise RuntimeError
+        return made, True
+
+
+@pytest.mark.rule("R7")
+async def test_a_repeated_request_finds_what_the_first_made(app: Database, member: Member) -> None:
+    made, new = await request(app, member, "repeated-key")
+    assert new
+    assert await request(app, member, "repeated-key") == (made, False)
+
+
+@pytest.mark.rule("R7")
+async def test_requests_at_the_same_moment_have_one_effect(app: Database, member: Member) -> None:
+    results = await asyncio.gather(*(request(app, member, "double-click") for _ in range(8)))
+    assert len({made for made, _ in results}) == 1
+    assert sum(new for _, new in results) == 1
+
+
+@pytest.mark.rule("R7")
+@pytest.mark.parametrize("other", [{"content": b"2" * 32}, {"mutation": "withdraw"}])
+async def test_a_key_used_again_for_something_else_is_refused(
+    app: Database, member: Member, other: dict[str, str]
+) -> None:
+    key = f"key-for-{next(iter(other))}"
+    await request(app, member, key)
+    with pytest.raises(IdempotencyKeyReused) as caught:
+        await request(app, member, key, **other)  # type: ignore[arg-type]
+    assert caught.value.field == "idempotency_key"
+
+
+async def test_a_request_that_failed_may_be_tried_again_with_its_key(app: Database, member: Member) -> None:
+    with pytest.raises(RuntimeError):
+        await request(app, member, "crashed-key", crash=True)
+    assert (await request(app, member, "crashed-key"))[1]
+
+
+async def test_two_members_may_choose_the_same_key(
+    app: Database, owner: Database, keyring: Keyring, member: Member
+) -> None:
+    colleague = (await make_member(owner, keyring, member.agency_id)).actor
+    first, _ = await request(app, member, "same-choice")
+    second, new = await request(app, colleague, "same-choice")
+    assert new
+    assert first != second
+
+
+@pytest.mark.parametrize("key", ["", "1234567", "x" * 129])
+async def test_a_key_too_short_or_too_long_is_refused_with_its_field(app: Database, member: Member, key: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await request(app, member, key)
+    assert caught.value.field == "idempotency_key"
