@@ -156,7 +156,10 @@ async def rebuild_entries(session: AsyncSession, package: str) -> int:
     ]
     if points:
         await session.execute(text("insert into zip_points values (:code, :latitude, :longitude)"), points)
+    await session.execute(text("analyze pg_temp.zip_points, pg_temp.term_codes"))
     await session.execute(text(_MADE), {"package": package})
+    await session.execute(text("create unique index on pg_temp.made (service_at_location_id)"))
+    await session.execute(text("analyze pg_temp.made"))
     written = len((await session.execute(text(_WRITE))).all())
     dropped = len((await session.execute(text(_DROP_GONE), {"package": package})).all())
     await session.execute(text("drop table pg_temp.made, pg_temp.zip_points, pg_temp.term_codes"))

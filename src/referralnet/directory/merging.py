@@ -59,9 +59,13 @@ async def merge(
         await driver.copy_records_to_table("staged", records=batch, columns=names, schema_name="pg_temp")
         read += len(batch)
         progress(table, len(batch))
+    # Fresh rows are unknown to the planner, which would then compare each with each.
+    await session.execute(text("analyze pg_temp.staged"))
     inserted, updated = 0, 0
     if read:
         inserted, updated = (await session.execute(text(_upsert(table, names)))).one()
+    if inserted + updated > ROWS_PER_COPY:
+        await session.execute(text(f"analyze {table}"))
     gone = await session.execute(text(_GONE.format(table=table)), {"package": package, "now": now})
     await session.execute(text("drop table pg_temp.staged"))
     return Counts(read, inserted, updated, len(gone.all()))

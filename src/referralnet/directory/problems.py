@@ -48,7 +48,7 @@ class Problems:
 
     rows: list[RowProblem] = field(default_factory=list)
 
-    def add(  # noqa: PLR0917 (in the order a problem is told)
+    def add(
         self, severity: Severity, file: str, line: int, column: str, value: str, message: str, hint: str = ""
     ) -> None:
         self.rows.append(RowProblem(file, line, column, shape_of(value), severity, message, hint))

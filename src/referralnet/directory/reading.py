@@ -75,7 +75,7 @@ class Reading:
             row = dict(zip(names, (cell.strip() for cell in cells), strict=False))
             self._fold_row(source.name, line, row.get(reference, ""), row.get(value, ""), known, said)
 
-    def _fold_row(  # noqa: PLR0917 (one row of one file)
+    def _fold_row(
         self, file: str, line: int, owner: str, said: str, known: set[str], kept: dict[str, list[str]]
     ) -> None:
         owners = [part for part in (owner.split(",") if owner not in known else [owner]) if part in known]
@@ -112,6 +112,10 @@ class TableFile:
         position = {column: index for index, column in enumerate(names)}
         self.columns: list[tuple[Column, int | None]] = [
             (column, position.get(column.name)) for column in columns_of(table)
+        ]
+        # A column that neither the file has nor a row requires stays blank in every row, and is not looked at again.
+        self.filled = [
+            (index, column, at) for index, (column, at) in enumerate(self.columns) if at is not None or column.required
         ]
         self.id_position = position.get("id")
         self.references = [(column, at) for column, at in self.columns if column.reference and at is not None]
@@ -167,8 +171,12 @@ class TableFile:
         if source_id in seen:
             message = "the same row again" if not self._own_id(cells) else "another row has this id"
             raise self._kept_out(line, "id", self._own_id(cells), message, "The first one is kept.")
-        values = [self._value(line, column, at, cells) for column, at in self.columns]
-        self._check_whole(line, values)
+        values: list[object] = [None] * len(self.columns)
+        for index, column, at in self.filled:
+            cell = cells[at].strip() if at is not None else ""
+            values[index] = self._value(line, column, cell, cells) if cell else self._blank(line, column, at)
+        if self.table in REQUIRED:
+            self._check_whole(line, values)
         if self.table == "phone":
             values = self._with_extension(values)
         if self.reading.folded:
@@ -193,13 +201,10 @@ class TableFile:
         )
         return f"row:{hashlib.sha256(told.encode()).hexdigest()[:20]}"
 
-    def _value(self, line: int, column: Column, at: int | None, cells: list[str]) -> object:
-        cell = cells[at].strip() if at is not None else ""
+    def _value(self, line: int, column: Column, cell: str, cells: list[str]) -> object:
         if "\x00" in cell:
             cell = cell.replace("\x00", "")
             self.problems.add(Severity.MENDED, self.name, line, column.name, "", "held a null character")
-        if not cell:
-            return self._blank(line, column, at)
         if column.reference:
             found = self._resolve(column, cell, cells)
             if found is None:

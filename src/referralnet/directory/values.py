@@ -87,9 +87,15 @@ def days(cell: str) -> str:
     return ",".join(read)
 
 
+# The shapes of nearly all numbers, read without the library, which takes a hundred times as long for the same answer.
+_PLAIN_NUMBER = re.compile(r"(?:\+?1[ .-])?\(?([2-9]\d\d)\)?[ .-]?([2-9]\d\d)[ .-]?(\d{4})", re.ASCII)
+
+
 @lru_cache(maxsize=4096)
 def telephone(cell: str) -> tuple[str, str | None]:
     """The number with its country ("+1 312-555-0142") and its extension; numbers without a country are of the U.S."""
+    if plain := _PLAIN_NUMBER.fullmatch(cell):
+        return f"+1 {plain[1]}-{plain[2]}-{plain[3]}", None
     try:
         parsed = phonenumbers.parse(cell, "US")
     except phonenumbers.NumberParseException:

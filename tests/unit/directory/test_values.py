@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from referralnet.directory import values
 from referralnet.directory.values import UnreadableValue
@@ -91,3 +94,10 @@ def test_units_are_counted_in_whole_numbers_from_nought(cell: str) -> None:
 def test_a_coordinate_off_the_globe_is_refused() -> None:
     with pytest.raises(UnreadableValue, match="not a coordinate"):
         values.degrees("418.85")
+
+
+@given(st.from_regex(r"(\+?1[ .-])?\(?[2-9]\d\d\)?[ .-]?[2-9]\d\d[ .-]?\d{4}", fullmatch=True))
+def test_numbers_read_the_short_way_are_what_the_library_would_have_read(cell: str) -> None:
+    parsed = phonenumbers.parse(cell, "US")
+    international = phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    assert values.telephone(cell) == (phonenumbers.format_number(parsed, international), None)
