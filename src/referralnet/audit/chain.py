@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -105,19 +104,15 @@ def _fault(link: AuditLink, event: AuditEvent | None, previous: bytes, expected:
 
 
 async def _head(session: AsyncSession, agency_id: UUID) -> tuple[int, bytes]:
-    newest: Sequence[tuple[int, bytes]] = (
-        (
-            await session.execute(
-                select(AuditLink.position, AuditLink.hash)
-                .where(AuditLink.agency_id == agency_id)  # lint: agency-filter the head of one chain, for the sealer
-                .order_by(AuditLink.position.desc())
-                .limit(1)
-            )
+    newest = (
+        await session.execute(
+            select(AuditLink.position, AuditLink.hash)
+            .where(AuditLink.agency_id == agency_id)  # lint: agency-filter the head of one chain, for the sealer
+            .order_by(AuditLink.position.desc())
+            .limit(1)
         )
-        .tuples()
-        .all()
-    )
-    return newest[0] if newest else (0, _START)
+    ).one_or_none()
+    return (newest.position, newest.hash) if newest else (0, _START)
 
 
 async def unlinked_count(session: AsyncSession) -> int:

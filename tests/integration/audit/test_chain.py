@@ -1,0 +1,191 @@
+"""The chain over the trail: sealed in order behind any number of writers, and every way to tamper with it is found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from referralnet.audit.chain import BrokenLink, seal_trail, unlinked_count, verify_trail
+from referralnet.audit.recording import Action, record
+from referralnet.database.acting import Custodian, Dispatcher, Operator
+from referralnet.database.transactions import Database
+from tests.databases import DatabaseUrls, Server
+from tests.factories.identity import make_agency
+from tests.factories.rows import connect_as_superuser
+
+
+class Trail:
+    """One database's trail."""
+
+    def __init__(self, urls: DatabaseUrls) -> None:
+        self.urls = urls
+        self.owner, self.worker = Database(urls.owner), Database(urls.worker)
+
+    async def write(self, agency_id: UUID, events: int = 1) -> None:
+        async with self.worker.transaction(Custodian(agency_id)) as session:
+            for number in range(events):
+                await record(session, Action.TEXT_SENT, "text_message", uuid4(), number=number)
+
+    async def seal(self, events_max: int = 1000) -> int:
+        async with self.worker.transaction(Dispatcher()) as session:
+            return await seal_trail(session, events_max=events_max)
+
+    async def verify(self) -> tuple[int, list[BrokenLink]]:
+        async with self.owner.transaction(Operator()) as session:
+            return await verify_trail(session)
+
+    async def waiting(self) -> int:
+        async with self.owner.transaction(Operator()) as session:
+            return await unlinked_count(session)
+
+    async def tamper(self, *statements: str) -> None:
+        """As somebody who owns the whole server."""
+        connection: asyncpg.Connection[asyncpg.Record] = await connect_as_superuser(self.urls)
+        try:
+            await connection.execute("set session_replication_role = replica")
+            for statement in statements:
+                assert await connection.execute(statement) not in {"UPDATE 0", "DELETE 0"}
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def fresh_trail(postgres: Server) -> AsyncIterator[tuple[Trail, UUID]]:
+    async with postgres.fresh_database() as urls:
+        trail = Trail(urls)
+        try:
+            yield trail, await make_agency(trail.owner)
+        finally:
+            await trail.owner.close()
+            await trail.worker.close()
+
+
+async def test_every_agency_has_a_chain_of_its_own_that_holds(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, one):
+        other = await make_agency(trail.owner)
+        await trail.write(one, 3)
+        await trail.write(other, 2)
+        assert await trail.waiting() == 5
+        assert await trail.seal() == 5
+        assert await trail.waiting() == 0
+        assert await trail.verify() == (5, [])
+        async with trail.owner.transaction(Operator()) as session:
+            rows = await session.execute(text("select agency_id, position from audit_link order by position"))
+            positions = sorted((row.agency_id, row.position) for row in rows)
+    assert positions == sorted([(one, 1), (one, 2), (one, 3), (other, 1), (other, 2)])
+
+
+async def test_a_later_sealing_goes_on_where_the_last_one_ended(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        await trail.write(agency, 5)
+        assert [await trail.seal(events_max=2) for _ in range(4)] == [2, 2, 1, 0]
+        await trail.write(agency)
+        assert await trail.seal() == 1
+        assert await trail.verify() == (6, [])
+        async with trail.owner.transaction(Operator()) as session:
+            numbers = await session.scalars(
+                text("select detail ->> 'number' from audit_link join audit_event on id = event_id order by position")
+            )
+            assert list(numbers) == ["0", "1", "2", "3", "4", "0"]
+
+
+@pytest.mark.rule("U2")
+async def test_writers_and_sealers_at_the_same_moment_leave_one_whole_chain(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        other = await make_agency(trail.owner)
+        steps = [trail.write(one, 5) for one in (agency, other) for _ in range(10)] + [trail.seal(7) for _ in range(20)]
+        await asyncio.gather(*steps)
+        while await trail.seal():
+            pass
+        assert await trail.waiting() == 0
+        assert await trail.verify() == (100, [])
+
+
+async def test_a_writer_does_not_wait_for_the_sealer(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        await trail.write(agency, 2)
+        async with trail.worker.transaction(Dispatcher()) as session:
+            assert await seal_trail(session) == 2
+            await asyncio.wait_for(trail.write(agency), timeout=10)
+            assert await trail.seal() == 0  # one sealer at a time
+        assert await trail.seal() == 1
+        assert await trail.verify() == (3, [])
+
+
+EDITS = {
+    "an action": "update audit_event set action = 'x' where id = (select event_id from audit_link where position = 3)",
+    "a member": "update audit_event set member_id = gen_random_uuid()"
+    " where id = (select event_id from audit_link where position = 3)",
+    "a time": "update audit_event set at = at - interval '1 microsecond'"
+    " where id = (select event_id from audit_link where position = 3)",
+    "a subject": "update audit_event set subject_id = gen_random_uuid()"
+    " where id = (select event_id from audit_link where position = 3)",
+    "a detail": "update audit_event set detail = '{}' where id = (select event_id from audit_link where position = 3)",
+    "a hash": r"update audit_link set hash = '\x00' where position = 3",
+    "the order": "update audit_link set event_id = case position"
+    " when 3 then (select event_id from audit_link where position = 4)"
+    " else (select event_id from audit_link where position = 3) end where position in (3, 4)",
+}
+
+
+@pytest.mark.rule("U2")
+@pytest.mark.parametrize("edited", EDITS)
+async def test_an_edit_is_found_where_it_was_made(postgres: Server, edited: str) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        await trail.write(agency, 5)
+        await trail.seal()
+        await trail.tamper("alter table audit_link drop constraint audit_link_event_id_key", EDITS[edited])
+        assert await trail.verify() == (2, [BrokenLink(agency, 3, "the event or a link was edited")])
+
+
+@pytest.mark.rule("U2")
+async def test_a_deleted_event_and_a_missing_link_are_found(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        other = await make_agency(trail.owner)
+        await trail.write(agency, 4)
+        await trail.write(other, 4)
+        await trail.seal()
+        await trail.tamper(
+            f"delete from audit_event where id ="
+            f" (select event_id from audit_link where position = 2 and agency_id = '{agency}')",
+            f"delete from audit_link where position = 3 and agency_id = '{other}'",
+        )
+        held, broken = await trail.verify()
+    assert held == 3
+    assert sorted(broken, key=lambda found: found.position) == [
+        BrokenLink(agency, 2, "the event is missing"),
+        BrokenLink(other, 3, "a link is missing"),
+    ]
+
+
+@pytest.mark.rule("U2")
+async def test_an_event_removed_with_its_link_and_the_rest_moved_up_is_found(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        await trail.write(agency, 5)
+        await trail.seal()
+        await trail.tamper(
+            "delete from audit_event where id = (select event_id from audit_link where position = 2)",
+            "delete from audit_link where position = 2",
+            "update audit_link set position = position - 1 where position = 3",
+            "update audit_link set position = position - 1 where position = 4",
+            "update audit_link set position = position - 1 where position = 5",
+        )
+        assert await trail.verify() == (1, [BrokenLink(agency, 2, "the event or a link was edited")])
+
+
+@pytest.mark.rule("U2")
+async def test_the_first_links_of_a_chain_cannot_be_cut_off(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        await trail.write(agency, 3)
+        await trail.seal()
+        await trail.tamper(
+            "delete from audit_event where id = (select event_id from audit_link where position = 1)",
+            "delete from audit_link where position = 1",
+        )
+        assert await trail.verify() == (0, [BrokenLink(agency, 1, "a link is missing")])
