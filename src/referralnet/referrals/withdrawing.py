@@ -93,7 +93,8 @@ async def withdraw_consent(
     for open_id in referral_ids:
         await cancel_as_source(session, open_id)
         await move(session, await lock(session, open_id), Event.CONSENT_WITHDRAWN, Party.SURVIVOR, now=now)
-        texts += await cancel_texts(session, subject_id=open_id, reason="consent_withdrawn", now=now)
+        if survivor_id is None:
+            texts += await cancel_texts(session, subject_id=open_id, reason="consent_withdrawn", now=now)
     if survivor_id is not None:
         texts += await cancel_texts(session, survivor_id=survivor_id, reason="consent_withdrawn", now=now)
     subject_id = survivor_id or release_id

@@ -104,6 +104,7 @@ async def test_a_time_that_does_not_exist_or_comes_twice_is_shown_and_books_noth
         with pytest.raises(refusal) as refused:
             await book(app, network.intake, made.id, local_start=wall(local), now=wall(now).replace(tzinfo=UTC))
         assert refused.value.field == "local_start"
+        assert isinstance(refused.value, LocalTimeDoesNotExist | LocalTimeOccursTwice)
         assert len(refused.value.candidates) == 2
     assert await run(app, network.intake, appointments, [made.id]) == {}
 

@@ -52,8 +52,8 @@ async def accept_and_book(app: Database, network: Network, made: Sent) -> None:
     )
 
 
-async def plan_text(worker: Database, network: Network, made: Sent, now: datetime) -> UUID:
-    """One text that is due tomorrow, as the worker plans them."""
+async def plan_text(worker: Database, network: Network, made: Sent, subject_id: UUID, now: datetime) -> UUID:
+    """One text to her that is due tomorrow, as the worker plans them."""
     text_id = uuid4()
     async with worker.transaction(Custodian(network.coordinator.agency_id)) as session:
         await session.execute(
@@ -67,7 +67,7 @@ async def plan_text(worker: Database, network: Network, made: Sent, now: datetim
                 "id": text_id,
                 "agency": network.coordinator.agency_id,
                 "survivor": made.survivor_id,
-                "referral": made.id,
+                "referral": subject_id,
                 "due": now + timedelta(days=1),
                 "ends": now + timedelta(days=1, hours=1),
                 "now": now,
@@ -86,13 +86,14 @@ async def test_one_withdrawal_ends_access_referral_visit_bed_and_texts_together(
     made = await send(app, network, keyring, now=present())
     other = await send(app, network, keyring, now=present())
     await accept_and_book(app, network, made)
-    text_id = await plan_text(databases["worker"], network, made, present())
+    text_id = await plan_text(databases["worker"], network, made, made.id, present())
+    text_about_another = await plan_text(databases["worker"], network, made, other.id, present())
     assert (await run(app, network.intake, read_disclosure, made.id, keyring=keyring, now=present())).categories
 
     whose = {"release_id": made.release_id} if by_release else {"survivor_id": made.survivor_id}
     summary = await run(app, network.coordinator, withdraw_consent, via=Via.ORAL, now=present(), **whose)
 
-    assert (summary.releases_ended, summary.referrals_closed, summary.texts_cancelled) == (1, 1, 1)
+    assert (summary.releases_ended, summary.referrals_closed, summary.texts_cancelled) == (1, 1, 1 if by_release else 2)
     with pytest.raises(Refusal):
         await run(app, network.intake, read_disclosure, made.id, keyring=keyring, now=present())
     row = await run(app, network.intake, referral, made.id)
@@ -102,6 +103,8 @@ async def test_one_withdrawal_ends_access_referral_visit_bed_and_texts_together(
     ]
     assert await look("select status from appointment where referral_id = $1", made.id) == [{"status": "cancelled"}]
     assert await look("select state from text_message where id = $1", text_id) == [{"state": "cancelled"}]
+    kept = "scheduled" if by_release else "cancelled"
+    assert await look("select state from text_message where id = $1", text_about_another) == [{"state": kept}]
     assert await look(
         "select wrapped from keystore.data_key join release on release.data_key_id = data_key.id where release.id = $1",
         made.release_id,

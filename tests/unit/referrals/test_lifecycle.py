@@ -72,6 +72,7 @@ def test_only_what_the_table_says_happens_and_only_by_whom_it_says(status: Statu
         return
     with pytest.raises(IllegalTransition) as refused:
         next_status(status, event, party)
+    assert refused.value.audited, "an attempt at what is not there is written to the trail"
     assert refused.value.status is status
     assert refused.value.event is event
     assert f"It is {status}; {event}:" in refused.value.message
