@@ -34,12 +34,16 @@ _ZIPS_WITHOUT_POINT = """
      where location.package = :package and location.latitude is null and address.postal_code is not null
        and not location.confidential
 """
-# "Cook County, IL" -> county:IL/cook
+# "Cook County, IL" -> county:IL/cook. With a digit or a second comma it is no county but somebody's street.
 _AREA_CELL = r"""case
     when extent_type = 'state' and extent ~* '^\s*[a-z]{2}\s*$' then 'state:' || upper(trim(extent))
-    when extent ~* '^\s*.+?,\s*[a-z]{2}\s*$' then 'county:' || upper(right(trim(extent), 2)) || '/'
+    when coalesce(extent_type, 'county') = 'county' and extent ~* '^[^0-9,]+,\s*[a-z]{2}\s*$'
+    then 'county:' || upper(right(trim(extent), 2)) || '/'
         || lower(regexp_replace(trim(split_part(extent, ',', 1)), '\s+county$', '', 'i'))
 end"""
+# What is shown of an area: of a hidden place its counties and states alone, not the free name beside them (D1).
+_AREA_NAME = """case when not listed.confidential then coalesce(service_area.name, extent)
+                       else trim(split_part(extent, ',', 1)) end"""
 
 _MADE = f"""
     create temp table made on commit drop as
@@ -76,8 +80,8 @@ _MADE = f"""
       ) spoken on true
       left join lateral (
         select array_agg(distinct cell) filter (where cell is not null) as cells,
-               string_agg(distinct name, ', ') as names
-          from (select {_AREA_CELL} as cell, coalesce(service_area.name, extent) as name from service_area
+               string_agg(distinct name, ', ') filter (where cell is not null or not listed.confidential) as names
+          from (select {_AREA_CELL} as cell, {_AREA_NAME} as name from service_area
                  where service_area.gone_at is null
                    and (service_area.service_id = listed.id
                         or service_area.service_at_location_id = listed.service_at_location_id)) covered

@@ -205,6 +205,21 @@ async def test_marking_the_service_hides_its_place_as_well(
 
 
 @pytest.mark.rule("D1")
+@pytest.mark.parametrize(
+    ("extent", "extent_type"),
+    [("61104", "postcode"), ("17 Millrace Lane, IL", "county"), ("Millrace, Rockford, IL", "")],
+)
+async def test_an_area_finer_than_a_county_is_not_shown_of_a_hidden_place(
+    owner: Database, app: Database, stranger: Member, tmp_path: Path, extent: str, extent_type: str
+) -> None:
+    area = {"id": "r1", "service_id": "s1", "name": "Around the mill", "extent": extent, "extent_type": extent_type}
+    await import_folder(owner, write_shelter(tmp_path / "fine", service_areas=[area]))
+    async with app.transaction(stranger) as session:
+        listed = text("select area, cells, counties from directory_listing where package = 'fine'")
+        assert tuple((await session.execute(listed)).one()) == (None, [], [])
+
+
+@pytest.mark.rule("D1")
 async def test_a_public_text_that_tells_the_hidden_street_is_reported(owner: Database, tmp_path: Path) -> None:
     service = {"id": "s1", "organization_id": "o1", "name": "Beds", "status": "active"}
     told = [service | {"description": "Ring at 17 millrace lane."}]
@@ -216,5 +231,5 @@ async def test_a_public_text_that_tells_the_hidden_street_is_reported(owner: Dat
 async def test_without_anybody_acting_there_is_no_directory(app: Database, keeper: Keeper) -> None:
     async with app.transaction(Nobody()) as session:
         assert await search(session, DirectoryQuery(), now=EVENING) == []
-        for table in ("organization", "service", "service_capacity", *PLACED):
+        for table in ("directory_listing", "organization", "service", "service_capacity", *PLACED):
             assert await session.scalar(text(f"select count(*) from {table}")) == 0
