@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.api.headers import SecurityHeaders
 from referralnet.api.schema import build_schema
 from referralnet.clock import SystemClock
+from referralnet.console import routing as console
+from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.database.acting import Nobody
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
@@ -91,22 +93,31 @@ def open_work(settings: Settings) -> Work:
     return Work(sender, settings.texts_at_once, settings.text_unlisted_seconds)
 
 
-def build_app(resources: Resources, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
-    """The web application: GraphQL, the carrier's webhooks, the console, and a health answer."""
+def build_app(resources: Resources, example: ExampleNetwork | None = None) -> Starlette:
+    """The web application: GraphQL, the carrier's webhooks, the console, and a health answer.
+
+    Args:
+        resources: what its surfaces work with.
+        example: invented people whom anybody may sign in as; in development alone.
+    """
     settings = resources.settings
     _refuse_recording_in_production(settings)
-    schema = build_schema(introspection=settings.environment == "development")
+    endpoint = GraphQLEndpoint(build_schema(introspection=settings.environment == "development"), resources)
+    token = webhook_token(settings, resources.keyring)
+    phone = None
+    if settings.carrier == "recording":
+        phone = ExamplePhone(settings.data_folder, token, settings.public_base_url)
     routes: list[BaseRoute] = [
-        Route("/graphql", GraphQLEndpoint(schema, resources).answer, methods=["POST"]),
+        Route("/graphql", endpoint.answer, methods=["POST"]),
         Route("/health", HealthEndpoint(resources.database).answer, methods=["GET"]),
         *webhooks.routes(
             resources.database,
             resources.keyring,
             resources.clock,
-            auth_token=webhook_token(settings, resources.keyring),
+            auth_token=token,
             public_base_url=settings.public_base_url,
         ),
-        *extra_routes,
+        *console.routes(resources, endpoint, example, phone),
     ]
 
     @asynccontextmanager

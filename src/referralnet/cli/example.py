@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.console.example import ExampleMember, ExampleNetwork
 from referralnet.database.acting import AgencyKind, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.directory.custody import link_agency, organization_named
@@ -104,6 +105,18 @@ AGENCIES = (
         ),
     ),
 )
+
+
+def example_network() -> ExampleNetwork:
+    """The example people as the console's pages show them."""
+    return ExampleNetwork(
+        tuple(
+            ExampleMember(person.login, person.display_name, agency.name, person.roles, person.totp_secret)
+            for agency in AGENCIES
+            for person in agency.people
+        ),
+        PASSWORD,
+    )
 
 
 async def fill_example(owner: Database, keyring: Keyring, *, now: datetime) -> None:

@@ -88,7 +88,7 @@ def _free_port(first: int) -> Iterator[socket.socket]:
 
 async def _run(settings: Settings, own: socket.socket) -> None:
     from referralnet.app import build_app, open_database, open_resources, open_work
-    from referralnet.cli.example import fill_example
+    from referralnet.cli.example import example_network, fill_example
     from referralnet.clock import SystemClock
     from referralnet.database.migrating import migrate
     from referralnet.encryption.keyring import Keyring
@@ -102,7 +102,7 @@ async def _run(settings: Settings, own: socket.socket) -> None:
     keyring = Keyring.read_or_create(settings.keyring_file)
     await fill_example(owner, keyring, now=SystemClock().now())
     await owner.close()
-    server = _Server.over(build_app(open_resources(settings)), settings.public_base_url)
+    server = _Server.over(build_app(open_resources(settings), example_network()), settings.public_base_url)
     worker = asyncio.create_task(
         run_worker(open_work(settings), listen_url=settings.database_worker_url.get_secret_value())
     )
