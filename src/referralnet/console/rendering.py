@@ -22,6 +22,7 @@ _templates = Environment(
 _templates.globals["quick_exit_url"] = QUICK_EXIT_URL
 _templates.filters.update(
     plain=words.plain,
+    happened=words.happened,
     language_name=words.language_name,
     local=words.local,
     within=words.within,

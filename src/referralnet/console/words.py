@@ -37,11 +37,35 @@ _PLAIN = {
     "survivor_not_texted": "tell her yourself: no text could be sent",
     "confirmation_too_late": "a confirmation came too late",
 }
+_HAPPENED = {
+    "send": "sent",
+    "accept": "accepted",
+    "waitlist": "put on the waiting list",
+    "reject": "declined",
+    "schedule": "visit booked",
+    "reschedule": "visit moved",
+    "attended": "she came",
+    "no_show": "visit missed",
+    "appointment_cancelled": "visit cancelled",
+    "complete": "completed",
+    "withdraw": "taken back",
+    "request_cancellation": "cancellation asked for",
+    "confirm_cancellation": "cancellation agreed to",
+    "expire": "expired without an answer",
+    "filled": "filled elsewhere",
+    "consent_withdrawn": "consent withdrawn",
+    "mark_entered_in_error": "entered in error",
+}
 
 
 def plain(code: str) -> str:
     """A code in words, e.g. ``emergency_shelter`` -> ``emergency shelter``."""
     return _PLAIN.get(code, code.replace("_", " "))
+
+
+def happened(event: str) -> str:
+    """What an event of a referral's history was, e.g. ``accept`` -> ``accepted``."""
+    return _HAPPENED.get(event, plain(event))
 
 
 def language_name(code: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -21,12 +21,19 @@ _NAMES = frozenset(kept.name for operation in worked_operations() for kept in op
 _IN_ADDRESS = "referralId"
 
 
+class Told(NamedTuple):
+    """A refusal or an error as the API tells it."""
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back; `refusals` are the messages in it that a person should read first."""
 
     content: dict[str, Any]
-    refusals: list[str]
+    refusals: list[Told]
     milliseconds: int
 
 
@@ -97,9 +104,9 @@ async def _run(request: PageRequest, operation: WorkedOperation, variables: dict
     started = time.perf_counter()
     content = await request.desk.endpoint.execute(Operation(operation.document, variables, None), request.actor)
     milliseconds = round((time.perf_counter() - started) * 1000)
-    refusals = [str(error["message"]) for error in content.get("errors", ())]
+    refusals = [Told(error["extensions"]["code"], error["message"]) for error in content.get("errors", ())]
     results = [result for result in (content.get("data") or {}).values() if isinstance(result, dict)]
-    refusals += [str(result["message"]) for result in results if result.get("__typename") == "Refused"]
+    refusals += [Told(result["code"], result["message"]) for result in results if result.get("__typename") == "Refused"]
     return Answer(content, refusals, milliseconds)
 
 
