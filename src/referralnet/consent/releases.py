@@ -141,7 +141,7 @@ async def record_release(
 
 async def list_releases(session: AsyncSession, actor: Member, survivor_id: UUID) -> list[ReleaseRow]:
     """A survivor's releases, newest first, ended ones included; none where the survivor is not in this custody."""
-    require(actor, Permission.RECORD_RELEASES)
+    require(actor, Permission.READ_REFERRALS)
     return await _rows(session, SurvivorRelease.survivor_id == survivor_id)
 
 
@@ -151,7 +151,7 @@ async def release(session: AsyncSession, actor: Member, release_id: UUID) -> Rel
     Raises:
         NotFound: there is none such.
     """
-    require(actor, Permission.RECORD_RELEASES)
+    require(actor, Permission.READ_REFERRALS)
     rows = await _rows(session, Release.id == release_id)
     if not rows:
         raise NotFound(field="release_id")
@@ -212,6 +212,8 @@ def _row(row: Any) -> ReleaseRow:
 
 def _term(new: NewRelease, now: datetime) -> tuple[datetime, datetime]:
     starts_at = now if new.starts_at is None else new.starts_at
+    if starts_at.tzinfo is None:
+        raise InvalidInput(field="starts_at", detail="Say its time zone.")
     if starts_at < now - timedelta(days=1) or starts_at > now + timedelta(days=STARTS_WITHIN_DAYS):
         raise InvalidInput(field="starts_at", detail=f"From yesterday to {STARTS_WITHIN_DAYS} days ahead.")
     if not 1 <= new.term_days <= TERM_DAYS_MAX:

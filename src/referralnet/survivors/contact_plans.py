@@ -76,7 +76,11 @@ async def keep_contact_plan(
     values = _checked(plan, now)
     phrase = plain_text_or_none(plan.code_phrase, field="code_phrase", length_max=CODE_PHRASE_LENGTH_MAX)
     # Locked, so that two people who keep a plan at once do so one after the other.
-    owned = select(Survivor.agency_id, Survivor.data_key_id).where(Survivor.id == survivor_id).with_for_update()
+    owned = (
+        select(Survivor.agency_id, Survivor.data_key_id)
+        .where(Survivor.id == survivor_id)
+        .with_for_update(key_share=True)
+    )
     survivor = (await session.execute(owned)).one_or_none()
     if survivor is None:
         raise NotFound(field="survivor_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -68,6 +69,12 @@ async def test_a_new_plan_takes_the_old_one_s_place(houses: Houses) -> None:
     row = await stored(houses, plan_id)
     assert (row["language"], row["code_phrase_sealed"]) == ("en", None)
     assert row["phone_lookup"] == lookup_hash(houses.keyring, "phone", "+13125550199")
+
+
+async def test_two_people_who_keep_a_plan_at_once_leave_one_plan(houses: Houses) -> None:
+    survivor_id = await make_survivor(houses.app, houses.ours.coordinator, houses.keyring)
+    plan_ids = await asyncio.gather(*(keep(houses, survivor_id, language=language) for language in ("en", "es", "en")))
+    assert len(set(plan_ids)) == 1
 
 
 @pytest.mark.rule("M4")
