@@ -90,18 +90,8 @@ async def send_referral(
         keyring=keyring,
         now=now,
     )
-    await session.execute(
-        insert(SurvivorReferral)
-        .values(
-            referral_id=referral_id,
-            agency_id=actor.agency_id,
-            survivor_id=survivor_id,
-            need_id=need_id,
-            release_id=release_id,
-            coordinator_id=actor.member_id,
-        )
-        .inline()
-    )
+    link = {"survivor_id": survivor_id, "need_id": need_id, "release_id": release_id}
+    await _link_in_custody(session, actor, referral_id, link)
     due_at = answer_due_at(Urgency(need["urgency"]), now, target.time_zone)
     draft = await lock(session, referral_id)
     await move(session, draft, Event.SEND, Party.SOURCE, now=now, more=Particulars(answer_due_at=due_at))
@@ -150,3 +140,8 @@ async def _draft(session: AsyncSession, actor: Member, target: Target, need: dic
         .inline()
     )
     return referral_id
+
+
+async def _link_in_custody(session: AsyncSession, actor: Member, referral_id: UUID, link: dict[str, UUID]) -> None:
+    values = {"referral_id": referral_id, "agency_id": actor.agency_id, "coordinator_id": actor.member_id}
+    await session.execute(insert(SurvivorReferral).values(**values, **link).inline())

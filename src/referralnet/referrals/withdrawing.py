@@ -89,14 +89,10 @@ async def withdraw_consent(
     for ended in release_ids:
         await end_release(session, actor, ended, via=via, now=now)
     referral_ids = await _open_referrals(session, survivor_id, release_id)
-    texts = 0
     for open_id in referral_ids:
         await cancel_as_source(session, open_id)
         await move(session, await lock(session, open_id), Event.CONSENT_WITHDRAWN, Party.SURVIVOR, now=now)
-        if survivor_id is None:
-            texts += await cancel_texts(session, subject_id=open_id, reason="consent_withdrawn", now=now)
-    if survivor_id is not None:
-        texts += await cancel_texts(session, survivor_id=survivor_id, reason="consent_withdrawn", now=now)
+    texts = await _stop_texts(session, survivor_id, referral_ids, now)
     subject_id = survivor_id or release_id
     assert subject_id is not None
     await record(
@@ -136,3 +132,13 @@ async def _open_referrals(session: AsyncSession, survivor_id: UUID | None, relea
         .with_for_update(of=Referral)
     )
     return list(await session.scalars(still_open))
+
+
+async def _stop_texts(session: AsyncSession, survivor_id: UUID | None, referral_ids: list[UUID], now: datetime) -> int:
+    """Every text to her where all her consent ends; otherwise those about the referrals that closed."""
+    if survivor_id is not None:
+        return await cancel_texts(session, survivor_id=survivor_id, reason="consent_withdrawn", now=now)
+    stopped = 0
+    for referral_id in referral_ids:
+        stopped += await cancel_texts(session, subject_id=referral_id, reason="consent_withdrawn", now=now)
+    return stopped

@@ -50,6 +50,7 @@ REJECT_REASONS = """('no_capacity', 'not_eligible', 'outside_service_area', 'cou
 
 def upgrade() -> None:
     _referrals()
+    _survivor_referrals()
     _transitions()
     _only_by_the_table()
     _history()
@@ -103,6 +104,11 @@ def _referrals() -> None:
         create index referral_source_idx on referral (source_agency_id, created_at desc, id desc);
         create index referral_target_idx on referral (target_agency_id, requested_at desc, id desc);
         create index referral_answer_due_idx on referral (answer_due_at) where status = 'requested';
+    """)
+
+
+def _survivor_referrals() -> None:
+    op.execute("""
         create table survivor_referral (
           referral_id uuid primary key references referral (id),
           agency_id uuid not null references agency (id),
