@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -172,7 +172,10 @@ class _Measuring:
         if name not in self._measured:
             fragment = self._fragments.get(name)
             self._measured[name] = None
-            self._measured[name] = self.selection_set(fragment.selection_set) if fragment else Complexity()
+            measured = self.selection_set(fragment.selection_set) if fragment else Complexity()
+            if fragment and fragment.type_condition.name.value.startswith("__"):
+                measured = replace(measured, depth=0)
+            self._measured[name] = measured
         found = self._measured[name]
         if found is None:
             raise GraphQLError(f"Fragment {name} contains itself.", extensions={"code": "BAD_USER_INPUT"})
