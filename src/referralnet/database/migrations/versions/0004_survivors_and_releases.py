@@ -70,6 +70,7 @@ def _survivors() -> None:
           accessibility text[] not null default '{}',
           immigration_sensitive boolean not null,
           created_at timestamptz not null,
+          unique (agency_id, id),
           foreign key (agency_id, survivor_id) references survivor (agency_id, id)
         );
         create index need_survivor_id_idx on need (survivor_id);
