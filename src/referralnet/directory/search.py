@@ -169,20 +169,8 @@ def _filters(query: DirectoryQuery, *, has_words: bool, has_hints: bool) -> list
 
 
 def _hit(row: Row[Any]) -> DirectoryHit:
-    capacity = None
-    if row.capacity_state is not None:
-        capacity = Capacity(
-            id=row.capacity_id,
-            unit=row.capacity_unit,
-            state=row.capacity_state,
-            available=row.capacity_available if row.capacity_state == "fresh" else None,
-            maximum=row.capacity_maximum,
-            confirmed_at=row.capacity_updated,
-        )
-    address = None
-    if row.has_address:
-        address = PublicAddress(row.address_1, row.city, row.state_province, row.postal_code)
     given = [reason for reason, applies in zip(REASONS, row.reasons, strict=True) if applies]
+    distance = row.distance_kilometers
     return DirectoryHit(
         service_at_location_id=row.service_at_location_id,
         service_id=row.service_id,
@@ -200,12 +188,31 @@ def _hit(row: Row[Any]) -> DirectoryHit:
         takes_children=row.takes_children,
         minimum_age=None if row.minimum_age is None else float(row.minimum_age),
         maximum_age=None if row.maximum_age is None else float(row.maximum_age),
-        distance_kilometers=None if row.distance_kilometers is None else round(row.distance_kilometers, 1),
-        capacity=capacity,
+        distance_kilometers=None if distance is None else round(distance, 1),
+        capacity=_capacity(row),
         phone=row.phone,
-        address=address,
+        address=_address(row),
         place_note=row.place_note,
         reasons_for=tuple(reason.code for reason in given if reason.points > 0),
         reasons_against=tuple(reason.code for reason in given if reason.points < 0),
         position=(row.rank, row.service_at_location_id),
     )
+
+
+def _capacity(row: Row[Any]) -> Capacity | None:
+    if row.capacity_state is None:
+        return None
+    return Capacity(
+        id=row.capacity_id,
+        unit=row.capacity_unit,
+        state=row.capacity_state,
+        available=row.capacity_available if row.capacity_state == "fresh" else None,
+        maximum=row.capacity_maximum,
+        confirmed_at=row.capacity_updated,
+    )
+
+
+def _address(row: Row[Any]) -> PublicAddress | None:
+    if not row.has_address:
+        return None
+    return PublicAddress(row.address_1, row.city, row.state_province, row.postal_code)

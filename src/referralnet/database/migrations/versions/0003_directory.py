@@ -67,17 +67,11 @@ create table service ({FROM_PACKAGE}
     status text not null,
     interpretation_services text,
     application_process text,
-    fees_description text,
-    wait_time text,
-    fees text,
-    accreditations text,
+    fees_description text, wait_time text, fees text, accreditations text,
     eligibility_description text,
-    minimum_age numeric,
-    maximum_age numeric,
-    assured_date date,
-    assurer_email text,
-    licenses text,
-    alert text,
+    minimum_age numeric, maximum_age numeric,
+    assured_date date, assurer_email text,
+    licenses text, alert text,
     last_modified timestamptz
 );
 create table location ({FROM_PACKAGE}{AT_A_PLACE}
@@ -101,13 +95,8 @@ create table service_at_location ({FROM_PACKAGE}
 create table address ({FROM_PACKAGE}{AT_A_PLACE}
     location_id uuid not null references location (id),
     attention text,
-    address_1 text,
-    address_2 text,
-    city text,
-    region text,
-    state_province text,
-    postal_code text,
-    country text,
+    address_1 text, address_2 text, city text, region text,
+    state_province text, postal_code text, country text,
     address_type text
 );
 create table contact ({FROM_PACKAGE}{AT_A_PLACE}
@@ -116,9 +105,7 @@ create table contact ({FROM_PACKAGE}{AT_A_PLACE}
     service_at_location_id uuid references service_at_location (id),
     location_id uuid references location (id),
     name text,
-    title text,
-    department text,
-    email text
+    title text, department text, email text
 );
 create table phone ({FROM_PACKAGE}{AT_A_PLACE}
     location_id uuid references location (id),
@@ -135,22 +122,11 @@ create table schedule ({FROM_PACKAGE}{AT_A_PLACE}
     service_id uuid references service (id),
     location_id uuid references location (id),
     service_at_location_id uuid references service_at_location (id),
-    valid_from date,
-    valid_to date,
-    dtstart date,
-    timezone numeric,
-    until date,
-    count numeric,
-    wkst text,
-    freq text,
-    interval numeric,
-    byday text,
-    byweekno text,
-    bymonthday text,
-    byyearday text,
+    valid_from date, valid_to date, dtstart date,
+    timezone numeric, until date, count numeric, wkst text, freq text, interval numeric,
+    byday text, byweekno text, bymonthday text, byyearday text,
     description text,
-    opens_at text,
-    closes_at text,
+    opens_at text, closes_at text,
     schedule_link text,
     attending_type text,
     notes text
@@ -191,9 +167,7 @@ create table cost_option ({FROM_PACKAGE}
     valid_from date,
     valid_to date,
     option text,
-    currency text,
-    amount numeric,
-    amount_description text
+    currency text, amount numeric, amount_description text
 );
 create table required_document ({FROM_PACKAGE}
     service_id uuid not null references service (id),
