@@ -223,6 +223,26 @@ async def test_an_ended_release_cannot_be_made_active_again(stage: Stage, case: 
             await session.execute(text("update release set status = 'active' where id = :id"), {"id": release_id})
 
 
+async def test_a_release_begins_as_proposed_or_active(stage: Stage, case: Case) -> None:
+    for status, refusal in (
+        ("inactive", "no such step"),
+        ("entered_in_error", "no such step"),
+        ("active", "foreign key"),
+    ):
+        with pytest.raises(DBAPIError, match=refusal):
+            async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
+                await session.execute(
+                    text("""
+                        insert into release (id, agency_id, recipient_agency_id, data_key_id, purpose, categories, status,
+                          starts_at, expires_at, created_at)
+                        select gen_random_uuid(), agency_id, recipient_agency_id, gen_random_uuid(), purpose, categories,
+                          :status, starts_at, expires_at, created_at
+                        from release where id = :id
+                    """),
+                    {"id": case.release_id, "status": status},
+                )
+
+
 @pytest.mark.rule("C9")
 async def test_a_release_cannot_be_lengthened_and_no_role_can_write_a_longer_one(stage: Stage, case: Case) -> None:
     with pytest.raises(DBAPIError, match="permission denied"):
