@@ -233,10 +233,10 @@ async def test_a_release_begins_as_proposed_or_active(stage: Stage, case: Case) 
             async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
                 await session.execute(
                     text("""
-                        insert into release (id, agency_id, recipient_agency_id, data_key_id, purpose, categories, status,
-                          starts_at, expires_at, created_at)
-                        select gen_random_uuid(), agency_id, recipient_agency_id, gen_random_uuid(), purpose, categories,
-                          :status, starts_at, expires_at, created_at
+                        insert into release (id, agency_id, recipient_agency_id, data_key_id, purpose, categories,
+                          status, starts_at, expires_at, created_at)
+                        select gen_random_uuid(), agency_id, recipient_agency_id, gen_random_uuid(), purpose,
+                          categories, :status, starts_at, expires_at, created_at
                         from release where id = :id
                     """),
                     {"id": case.release_id, "status": status},
