@@ -58,7 +58,8 @@ class Nursery:
         self.living.append(int(self._process.stdout.readline()))
 
     def kill_one(self) -> None:
-        process_id = self.living.pop(random.randrange(len(self.living)))
+        # As often the youngest as another: the youngest has just looked for work.
+        process_id = self.living.pop(random.choice((-1, random.randrange(len(self.living)))))
         os.kill(process_id, signal.SIGKILL)
 
     def close(self) -> None:
@@ -79,9 +80,9 @@ def noon_zone(now: datetime) -> str:
 
 
 async def make_due_texts(
-    urls: DatabaseUrls, worker: Database, keyring: Keyring, *, survivors: int, texts_each: int, spread_seconds: float
+    urls: DatabaseUrls, worker: Database, keyring: Keyring, *, survivors: int, texts_each: int, within: timedelta
 ) -> None:
-    """Texts due at random moments of the next `spread_seconds`."""
+    """Texts due at random moments `within` the time from now."""
     now = datetime.now(UTC)
     for number in range(survivors):
         case = await make_case(
@@ -110,10 +111,10 @@ async def make_due_texts(
                   $5::timestamptz + interval '6 hours',
                   jsonb_build_object('appointment_id', appointment_id, 'starts_at', starts_at, 'time_zone', 'UTC'),
                   'scheduled', $5, $5
-                from made, lateral (select $5::timestamptz + random() * {spread_seconds} * interval '1 second' as
+                from made, lateral (select $5::timestamptz + random() * $6::interval as
                 due_at) due
                 """,
-                case.referral_id, case.starts_at, case.agency_id, case.survivor_id, now,
+                case.referral_id, case.starts_at, case.agency_id, case.survivor_id, now, within,
             )  # fmt: skip
 
 
@@ -134,3 +135,13 @@ async def settle(urls: DatabaseUrls, worker: Database, keyring: Keyring, carrier
             await asyncio.sleep(0.25)
     finally:
         await carrier.close()
+
+
+async def let_go(urls: DatabaseUrls, count: int) -> None:
+    """Make some texts that wait claimable now."""
+    async with superuser(urls) as db:
+        await db.execute(
+            "update text_message set claimable_at = now(), due_at = now() where id in (select id from text_message"
+            " where state = 'scheduled' and claimable_at > now() order by claimable_at limit $1)",
+            count,
+        )

@@ -22,6 +22,7 @@ class LocalCarrier:
     taken: list[dict[str, str]] = field(default_factory=list)
     counts: Counter[UUID] = field(default_factory=Counter)
     base_url: str = ""
+    in_flight: int = 0
     _runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -40,6 +41,13 @@ class LocalCarrier:
         await self._runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.Response:
+        self.in_flight += 1
+        try:
+            return await self._taken(request)
+        finally:
+            self.in_flight -= 1
+
+    async def _taken(self, request: web.Request) -> web.Response:
         form = await request.post()
         await asyncio.sleep(random.uniform(0, self.seconds_max))
         text_id = UUID(parse_qs(urlsplit(str(form["StatusCallback"])).query)["text"][0])

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -35,7 +36,7 @@ async def states(urls: DatabaseUrls) -> Counter[str]:
 async def test_a_worker_whose_connections_are_cut_again_and_again_goes_on_and_doubles_nothing(
     database_urls: DatabaseUrls, worker: Database, keyring: Keyring, local_carrier: LocalCarrier, tmp_path: Path
 ) -> None:
-    await make_due_texts(database_urls, worker, keyring, survivors=2, texts_each=30, spread_seconds=5)
+    await make_due_texts(database_urls, worker, keyring, survivors=2, texts_each=30, within=timedelta(seconds=5))
     nursery = Nursery(worker_settings(database_urls, keyring, local_carrier.base_url), tmp_path / "workers.log")
     try:
         nursery.start_worker()
@@ -66,7 +67,7 @@ async def test_sigterm_finishes_the_texts_in_hand_and_takes_no_more(
     local_carrier.seconds_max = 0.5
     async with superuser(database_urls) as db:
         await db.execute("delete from text_message")
-    await make_due_texts(database_urls, worker, keyring, survivors=2, texts_each=50, spread_seconds=0.01)
+    await make_due_texts(database_urls, worker, keyring, survivors=2, texts_each=50, within=timedelta(seconds=0.01))
     nursery = Nursery(worker_settings(database_urls, keyring, local_carrier.base_url), tmp_path / "workers.log")
     try:
         nursery.start_worker()

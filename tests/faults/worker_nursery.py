@@ -13,11 +13,14 @@ import referralnet.app
 import referralnet.jobs.worker  # noqa: F401 (imported for the children)
 from referralnet.cli.worker import worker
 from referralnet.messaging.carriers.twilio import TwilioCarrier
+from referralnet.messaging.checking import problems
 
 
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
-    TwilioCarrier("AC0", "token", from_number="+15005550006")  # which imports the rest of the client
+    # What these import and load at their first use.
+    TwilioCarrier("AC0", "token", from_number="+15005550006")
+    list(problems())
     for _line in sys.stdin:
         child = os.fork()
         if child == 0:

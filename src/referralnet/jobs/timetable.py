@@ -20,11 +20,15 @@ from referralnet.jobs.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job: what it runs, how often it looks, and which table's new rows wake it at once."""
+    """One job: what it runs, how often it looks, and which table's new rows wake it at once.
+
+    `at_start` is False for what asks much of others: a worker that is restarted again and again must not ask each time.
+    """
 
     run: Callable[[Work], Awaitable[int]]
     every_seconds: float
     wakes_on: str | None = None
+    at_start: bool = True
 
     @property
     def name(self) -> str:
@@ -38,7 +42,7 @@ TIMETABLE = (
     Job(send_texts.run, every_seconds=1, wakes_on="text_message"),
     Job(apply_callbacks.run, every_seconds=1, wakes_on="carrier_callback"),
     Job(sweep_leases.run, every_seconds=5),
-    Job(settle_unknown.run, every_seconds=15),
+    Job(settle_unknown.run, every_seconds=15, at_start=False),
     Job(expire_referrals.run, every_seconds=30),
     Job(seal_audit.run, every_seconds=2),
 )

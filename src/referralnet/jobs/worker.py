@@ -36,7 +36,8 @@ class Worker:
             )
         self._scheduler.start()
         for job in self._timetable:
-            self.look(job)
+            if job.at_start:
+                self.look(job)
 
     async def _tick(self, job: Job) -> None:
         """A coroutine, because the scheduler runs a plain function in a thread, outside the loop."""
