@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,12 +15,12 @@ from referralnet.consent.categories import DISCLOSED, Category
 from referralnet.consent.judging import Released, judge
 from referralnet.consent.refusals import AlreadyDisclosed, NoLiveRelease
 from referralnet.consent.releases import known_categories
+from referralnet.consent.sealed_items import open_item, seal_items
 from referralnet.consent.tables import DisclosureItem, DisclosureMade, Release, SurvivorRelease
 from referralnet.consent.withdrawal_lock import hold_release_open
 from referralnet.database.acting import Member
 from referralnet.encryption.data_keys import KeyGone, load_data_key
 from referralnet.encryption.keyring import Keyring
-from referralnet.encryption.sealing import DataKey, open_sealed, seal
 from referralnet.identity.access import Permission, require
 from referralnet.identity.step_up import require_fresh
 from referralnet.survivors.facts import open_facts
@@ -63,11 +62,7 @@ async def make_disclosure(
     await hold_release_open(session, release_id)
     released = await _released(session, release_id, survivor_id)
     judge(released, recipient_agency_id, categories, now)
-    used = select(DisclosureMade.id).where(
-        DisclosureMade.referral_id == referral_id, DisclosureMade.release_id == release_id
-    )
-    if await session.scalar(used) is not None:
-        raise AlreadyDisclosed(field="release_id")
+    await _require_unused(session, referral_id, release_id)
     key = await load_data_key(session, keyring, released.data_key_id)
     wanted = {fact for category in categories for fact in DISCLOSED[category]}
     facts = await open_facts(session, survivor_id, wanted, need_id=need_id, keyring=keyring)
@@ -82,14 +77,7 @@ async def make_disclosure(
         "made_at": now,
     }
     await session.execute(insert(DisclosureMade).values(made).inline())
-    for category in sorted(categories):
-        told = {fact.value: facts[fact] for fact in DISCLOSED[category] if fact in facts}
-        item = {
-            "disclosure_id": disclosure_id,
-            "category": category,
-            "sealed": _seal(key, disclosure_id, category, told),
-        }
-        await session.execute(insert(DisclosureItem).values(item).inline())
+    await session.execute(insert(DisclosureItem).values(seal_items(key, disclosure_id, categories, facts)).inline())
     await record(
         session,
         Action.DISCLOSURE_MADE,
@@ -135,10 +123,16 @@ async def read_disclosure(
         raise NoLiveRelease from None
     return Disclosure(
         id=found.id,
-        categories={Category(item.category): _open(key, found.id, item.category, item.sealed) for item in items},
+        categories={Category(item.category): open_item(key, found.id, item.category, item.sealed) for item in items},
         made_at=items[0].made_at,
         expires_at=items[0].expires_at,
     )
+
+
+async def _require_unused(session: AsyncSession, referral_id: UUID, release_id: UUID) -> None:
+    used = DisclosureMade.referral_id == referral_id, DisclosureMade.release_id == release_id
+    if await session.scalar(select(DisclosureMade.id).where(*used)) is not None:
+        raise AlreadyDisclosed(field="release_id")
 
 
 async def _released(session: AsyncSession, release_id: UUID, survivor_id: UUID) -> Released:
@@ -176,16 +170,3 @@ async def _visible_items(session: AsyncSession, disclosure_id: UUID) -> list[Any
         .where(DisclosureMade.id == disclosure_id)
     )
     return list(await session.execute(columns.order_by(DisclosureItem.category)))
-
-
-def _seal(key: DataKey, disclosure_id: UUID, category: str, told: dict[str, str]) -> bytes:
-    return seal(key, json.dumps(told, ensure_ascii=False), _place(disclosure_id, category))
-
-
-def _open(key: DataKey, disclosure_id: UUID, category: str, sealed: bytes) -> dict[str, str]:
-    told: dict[str, str] = json.loads(open_sealed(key, sealed, _place(disclosure_id, category)))
-    return told
-
-
-def _place(disclosure_id: UUID, category: str) -> str:
-    return f"disclosure_item.sealed:{disclosure_id}/{category}"
