@@ -43,11 +43,11 @@ def run(
             EmbeddedPostgres(folder or settings.data_folder) as postgres,
             _free_port(port or settings.listen_port) as own,
         ):
-            asyncio.run(_run(_own_settings(settings, postgres, own.getsockname()[1]), own))
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(_run(_own_settings(settings, postgres, own.getsockname()[1]), own))
+            typer.echo(f"Stopped. The data is kept for the next time, in {postgres.slot}.", err=True)
     except EmbeddedPostgresError as error:
         raise fail(str(error)) from None
-    except KeyboardInterrupt:
-        typer.echo("Stopped. The data is kept for the next time.", err=True)
 
 
 def _own_settings(settings: Settings, postgres: EmbeddedPostgres, port: int) -> Settings:
