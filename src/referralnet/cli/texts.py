@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from referralnet.cli.options import load_settings, run_command
+
 app = typer.Typer(no_args_is_help=True, help="The wording of texts, and the example phone.")
 
 
@@ -37,12 +39,30 @@ def preview(language: str = typer.Option("en", help="A folder of notifications/,
 
 
 @app.command()
+def allow() -> None:
+    """Allow texts from this server, after a restore: first make sure that the old one sends no more (M11)."""
+    from referralnet.app import open_database
+    from referralnet.database.acting import Operator
+    from referralnet.messaging.permit import allow_sending
+
+    async def change() -> bool:
+        database = open_database(load_settings(), "owner")
+        try:
+            async with database.transaction(Operator()) as session:
+                return await allow_sending(session)
+        finally:
+            await database.close()
+
+    held = run_command(change())
+    typer.echo("Texts are sent from this server now." if held else "Texts were sent from this server already.")
+
+
+@app.command()
 def phone() -> None:
     """Show what the example phones have got and written, oldest first."""
     from referralnet.messaging.carriers.recording import read_phone
-    from referralnet.settings import Settings
 
-    for line in read_phone(Settings().data_folder):
+    for line in read_phone(load_settings().data_folder):
         typer.echo(f"{line.at:%Y-%m-%d %H:%M:%S} {'to' if line.incoming else 'from'} {line.number}: {line.body}")
 
 
@@ -52,19 +72,16 @@ def answer(
     body: str = typer.Argument(help="What it writes: 1, 2, 3, STOP ..."),
 ) -> None:
     """Write from an example phone to the running network (recording carrier only)."""
-    import asyncio
-
     from referralnet.app import load_keyring
     from referralnet.messaging.carriers.choosing import webhook_token
     from referralnet.messaging.carriers.recording import write_from_phone
-    from referralnet.settings import Settings
 
-    settings = Settings()
+    settings = load_settings()
     if settings.carrier != "recording":
         typer.echo("Only the recording carrier has example phones.", err=True)
         raise typer.Exit(2)
     token = webhook_token(settings, load_keyring(settings))
-    status = asyncio.run(
+    status = run_command(
         write_from_phone(
             settings.data_folder, number=number, body=body, auth_token=token, public_base_url=settings.public_base_url
         )

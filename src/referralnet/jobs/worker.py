@@ -8,10 +8,13 @@ import signal
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.exc import SQLAlchemyError
 
+from referralnet.database.acting import Dispatcher
 from referralnet.jobs.listening import listen
 from referralnet.jobs.timetable import TIMETABLE, Job
 from referralnet.jobs.work import Work
+from referralnet.messaging.permit import may_send
 
 _log = structlog.get_logger("referralnet.jobs")
 
@@ -87,6 +90,7 @@ async def run_worker(work: Work, *, listen_url: str) -> None:
     worker.start()
     listening = asyncio.create_task(listen(listen_url, worker.wake))
     _log.info("worker_started")
+    await _tell_if_held(work)
     await stop.wait()
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
@@ -94,3 +98,12 @@ async def run_worker(work: Work, *, listen_url: str) -> None:
     await work.sender.carrier.close()
     await work.database.close()
     _log.info("worker_stopped")
+
+
+async def _tell_if_held(work: Work) -> None:
+    try:
+        async with work.database.transaction(Dispatcher()) as session:
+            if not await may_send(session):
+                _log.error("texts_are_held", reason="restored_elsewhere", operation="referralnet texts allow")
+    except (OSError, SQLAlchemyError) as error:
+        _log.warning("database_unreachable", error=type(error).__name__)

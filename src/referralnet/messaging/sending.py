@@ -20,6 +20,7 @@ from referralnet.messaging import outbox
 from referralnet.messaging.carriers import STATUS_PATH, Accepted, Ambiguous, Busy, Carrier, Refused
 from referralnet.messaging.claiming import NOT_SENT_TASK, claim_text
 from referralnet.messaging.outbox import Claim, DueText
+from referralnet.messaging.permit import may_send
 from referralnet.messaging.suppressing import OPTED_OUT_AT_CARRIER, suppress_number_of
 from referralnet.messaging.tables import TextState
 from referralnet.messaging.windows import SPAN_SECONDS_MIN
@@ -63,10 +64,13 @@ class Sender:
 async def send_due(
     sender: Sender, *, first: int, at_once: int, stopping: Callable[[], bool] = lambda: False
 ) -> Counter[Outcome]:
-    """Send what is due now, at most `first` texts, `at_once` of them at the same time; once `stopping`, begin no
-    more.
+    """Send what is due now, at most `first` texts, `at_once` at the same time; once `stopping`, begin no more.
+
+    A database that was restored elsewhere sends nothing until a person has allowed it (M11).
     """
     async with sender.database.transaction(Dispatcher()) as session:
+        if not await may_send(session):
+            return Counter()
         due = await outbox.due_texts(session, now=sender.clock.now(), first=first)
     places = asyncio.Semaphore(at_once)
 
