@@ -35,7 +35,13 @@ _PLAIN = {
     "follow_up_missed_visit": "ask how she is: a visit was missed",
     "referral_is_over": "take note: a referral is over",
     "survivor_not_texted": "tell her yourself: no text could be sent",
-    "confirmation_too_late": "a confirmation came too late",
+    "confirmation_too_late": "tell her: her confirmation came too late",
+    "text_unsettled": "ask her: nobody knows whether a text arrived",
+    "survivor_unsafe": "act now: she answered that she is not safe",
+    "survivor_asks_for_call": "call her: she asked for it by text",
+    "survivor_stopped_texts": "agree on another way: she has ended texts",
+    "survivor_asks_for_texts": "keep her contact plan anew: she wants texts again",
+    "survivor_wrote": "call her: she wrote something that was not understood",
 }
 _HAPPENED = {
     "send": "sent",

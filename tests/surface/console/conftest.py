@@ -1,4 +1,4 @@
-"""A browser in front of the console: it keeps cookies, sends Origin with forms, and brings the page's own form token."""
+"""A browser in front of the console: it keeps cookies, sends Origin with forms, and brings the page's form token."""
 
 from __future__ import annotations
 
