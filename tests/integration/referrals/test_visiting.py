@@ -127,7 +127,7 @@ async def test_the_coordinator_follows_a_visit_that_is_missed_booked_anew_and_at
     assert [visit.status for visit in visits] == ["noshow", "fulfilled"]
     row = await run(app, network.intake, complete, made.id, outcome=Outcome.SERVICES_RECEIVED, now=present())
     assert (row.status, row.outcome, row.business_status) == (Status.COMPLETED, "services_received", "7.0")
-    assert await open_tasks(made.id) == set()
+    assert await open_tasks(made.id) == {(network.coordinator.agency_id, "follow_up_missed_visit")}, "hers to close"
 
 
 async def test_a_moved_visit_is_no_longer_confirmed(

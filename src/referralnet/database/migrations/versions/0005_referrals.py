@@ -46,6 +46,9 @@ TRANSITIONS = """
 """
 REJECT_REASONS = """('no_capacity', 'not_eligible', 'outside_service_area', 'could_not_contact', 'conflict_of_interest',
     'needs_additional_assessment', 'duplicate', 'survivor_declined')"""
+# The tasks of referrals/policy.py that an open state waits for. What else was told stays until a person closes it.
+WAITING_TASKS = """('send_referral', 'answer_referral', 'decide_waitlisted_referral', 'arrange_service',
+    'complete_referral', 'confirm_cancellation')"""
 
 
 def upgrade() -> None:
@@ -193,7 +196,7 @@ def _only_by_the_table() -> None:
 
 def _history() -> None:
     # The database writes the history itself: no change is without its event, and none can be made up.
-    op.execute("""
+    op.execute(f"""
         create table referral_event (
           id uuid primary key default gen_random_uuid(),
           referral_id uuid not null references referral (id),
@@ -221,7 +224,8 @@ def _history() -> None:
             case when acting_member() is not null then acting_agency() end, acting_member(), new.changed_at);
           if new.status <> old.status then
             update task set done_at = new.changed_at, done_by = acting_member()
-            where subject_kind = 'referral' and subject_id = new.id and done_at is null;
+            where subject_kind = 'referral' and subject_id = new.id and done_at is null
+              and kind in {WAITING_TASKS};
           end if;
           return null;
         end
