@@ -12,13 +12,16 @@ PHRASE_WORDS_MAX = 4
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The hints in a text, and the words that are none of them, in their order."""
+    """The hints in a text, and the words to look for: all but those that ask for a time, a language or a child.
+
+    A word that names a kind stays among them, because a legal clinic is a clinic by its name.
+    """
 
     categories: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     takes_children: bool = False
     available_tonight: bool = False
-    other_words: str = ""
+    words: str = ""
 
 
 def understand(text: str) -> Understood:
@@ -26,24 +29,25 @@ def understand(text: str) -> Understood:
     words = re.findall(r"[\w'\u2019-]+", text)
     known = meanings()
     hints: dict[str, list[str]] = {"category": [], "language": [], "takes_children": [], "available_tonight": []}
-    others: list[str] = []
+    kept: list[str] = []
     at = 0
     while at < len(words):
         for length in range(min(PHRASE_WORDS_MAX, len(words) - at), 0, -1):
             meaning = known.get(" ".join(words[at : at + length]).lower())
             if meaning is not None:
                 hints[meaning.kind].append(meaning.code)
+                kept += words[at : at + length] if meaning.kind == "category" else []
                 at += length
                 break
         else:
-            others.append(words[at])
+            kept.append(words[at])
             at += 1
     return Understood(
         categories=_closest(hints["category"]),
         languages=tuple(dict.fromkeys(hints["language"])),
         takes_children=bool(hints["takes_children"]),
         available_tonight=bool(hints["available_tonight"]),
-        other_words=" ".join(others),
+        words=" ".join(kept),
     )
 
 

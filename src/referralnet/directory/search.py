@@ -106,7 +106,7 @@ async def search(session: AsyncSession, query: DirectoryQuery, *, now: datetime)
     understood = understand(query.words)
     area = surroundings(query.zip_code, query.within_kilometers or 0.0) if query.zip_code else None
     values: dict[str, Any] = {
-        "words": understood.other_words,
+        "words": understood.words,
         "asked_categories": list(query.categories),
         "hinted_categories": list(understood.categories),
         "categories": [*query.categories, *understood.categories],
@@ -121,7 +121,7 @@ async def search(session: AsyncSession, query: DirectoryQuery, *, now: datetime)
         "after_id": query.after[1] if query.after else None,
         **_area_values(area),
     }
-    filters = _filters(query, has_words=bool(understood.other_words), has_hints=bool(understood.categories))
+    filters = _filters(query, has_words=bool(understood.words), has_hints=bool(understood.categories))
     statement, names = search_statement(tuple(filters), paged=query.after is not None)
     rows = await session.execute(statement, {name: values[name] for name in names})
     return [_hit(row) for row in rows]

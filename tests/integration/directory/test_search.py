@@ -91,6 +91,8 @@ async def test_a_kind_stands_for_those_below_it(app: Database, stranger: Member)
         ("carpentry", "Paid Apprenticeship"),
         ("Reubicaciones", "Relocation Tickets"),
         ("dentures", "Dental Repair After Violence"),
+        ("clinic", "Clean Record Clinic"),
+        ("clinic", "A Doctor to Come Back To"),
     ],
 )
 async def test_words_are_found_by_stem_in_english_and_in_spanish(

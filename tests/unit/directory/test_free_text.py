@@ -14,13 +14,13 @@ def test_a_question_in_a_hurry_becomes_a_kind_a_time_a_language_and_a_child() ->
     assert asked.languages == ("es",)
     assert asked.takes_children
     assert asked.available_tonight
-    assert asked.other_words == ""
+    assert asked.words == "shelter"
 
 
 def test_the_same_question_in_spanish_is_understood() -> None:
     asked = understand("refugio esta noche con mis hijos")
     assert (asked.categories, asked.takes_children, asked.available_tonight) == (("shelter_and_housing",), True, True)
-    assert asked.other_words == "con mis"
+    assert asked.words == "refugio con mis"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_closer_kind_leaves_out_the_wider_one_above_it() -> None:
 
 def test_names_nobody_defined_stay_words_in_their_order() -> None:
     asked = understand("Lantern House, Chicago!")
-    assert asked.other_words == "Lantern House Chicago"
+    assert asked.words == "Lantern House Chicago"
     assert asked.categories == ()
 
 
