@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
@@ -21,26 +16,11 @@ from referralnet.messaging.carriers import INBOUND_PATH
 from referralnet.messaging.carriers.twilio import TwilioCarrier
 from referralnet.messaging.notices import NoticeKind, write_notice
 from referralnet.messaging.sending import Sender
-from referralnet.webhooks.twilio import routes
 from tests.databases import DatabaseUrls
 from tests.emulated_twilio import ACCOUNT_SID, AUTH_TOKEN, OUR_NUMBER, EmulatedTwilio
 from tests.factories.messaging import make_case, superuser
 
 pytestmark = pytest.mark.node
-
-
-@pytest.fixture
-async def our_address(app: Database, keyring: Keyring, clock: FixedClock) -> AsyncIterator[str]:
-    """Our webhooks on a real server."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    application = Starlette(routes=routes(app, keyring, clock, auth_token=AUTH_TOKEN, public_base_url=address))
-    server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_level="error"))
-    serving = asyncio.create_task(server.serve([listener]))
-    yield address
-    server.should_exit = True
-    await serving
-    listener.close()
 
 
 async def test_a_text_goes_out_its_reports_come_back_and_her_one_confirms(
