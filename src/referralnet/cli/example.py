@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.console.example import ExampleMember, ExampleNetwork
@@ -14,12 +14,14 @@ from referralnet.database.acting import AgencyKind, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.directory.custody import link_agency, organization_named
 from referralnet.directory.importing import import_package
+from referralnet.directory.tables import ServiceCapacity
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity import agencies
 from referralnet.identity.tables import Agency, MemberAccount
 from referralnet.published import path
 
 PASSWORD = "example-network-only"  # noqa: S105 (printed at start; the example network listens on this machine alone)
+PACKAGE = "example"
 TIME_ZONE = "America/Chicago"
 
 
@@ -122,11 +124,26 @@ def example_network() -> ExampleNetwork:
 async def fill_example(owner: Database, keyring: Keyring, *, now: datetime) -> None:
     """Import the example directory and add the example people where they are missing; again, it changes nothing."""
     async with owner.transaction(Operator()) as session:
-        await import_package(session, path("providers", "example"), now=now)
+        await import_package(session, path("providers", "example"), name=PACKAGE, now=now)
+        await _make_counts_recent(session, now)
         for example in AGENCIES:
             agency_id = await _agency(session, example)
             for person in example.people:
                 await _member(session, agency_id, person, keyring, now)
+
+
+async def _make_counts_recent(session: AsyncSession, now: datetime) -> None:
+    """Move the invented units' times on, so that the newest was confirmed a minute ago: stale ones stay as stale.
+
+    Without it a network tried on another day than it was written would have no bed tonight (D5).
+    """
+    newest = select(func.max(ServiceCapacity.updated)).where(ServiceCapacity.package == PACKAGE).scalar_subquery()
+    await session.execute(
+        update(ServiceCapacity)
+        .where(ServiceCapacity.package == PACKAGE, newest < now - timedelta(hours=1))
+        .values(updated=ServiceCapacity.updated + (now - timedelta(minutes=1) - newest))
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def _agency(session: AsyncSession, example: ExampleAgency) -> UUID:
