@@ -71,10 +71,17 @@ async def test_a_new_plan_takes_the_old_one_s_place(houses: Houses) -> None:
     assert row["phone_lookup"] == lookup_hash(houses.keyring, "phone", "+13125550199")
 
 
-async def test_two_people_who_keep_a_plan_at_once_leave_one_plan(houses: Houses) -> None:
+async def test_two_people_who_keep_a_plan_at_once_leave_the_later_one(houses: Houses) -> None:
     survivor_id = await make_survivor(houses.app, houses.ours.coordinator, houses.keyring)
-    plan_ids = await asyncio.gather(*(keep(houses, survivor_id, language=language) for language in ("en", "es", "en")))
-    assert len(set(plan_ids)) == 1
+    actor = houses.ours.coordinator
+    async with houses.app.transaction(actor) as session:
+        plan_id = await keep_contact_plan(
+            session, actor, survivor_id, new_plan(language="es"), keyring=houses.keyring, now=present()
+        )
+        later = asyncio.create_task(keep(houses, survivor_id, language="en"))
+        await asyncio.wait({later}, timeout=0.3)
+    assert await later == plan_id
+    assert (await stored(houses, plan_id))["language"] == "en"
 
 
 @pytest.mark.rule("M4")
