@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ def _marks(node: ast.AST) -> Iterator[str]:
             yield from (str(ast.literal_eval(argument)) for argument in call.args)
 
 
+@functools.cache
 def all_proofs(folder: Path = TESTS) -> list[Proof]:
     """The marks of every test under `folder`, in order."""
     found: set[Proof] = set()

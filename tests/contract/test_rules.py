@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.rules_report import CHECKOUT, RULES, Proof, all_proofs, faults, main, read_proofs, read_rules
+from tests.guards import Guard, proving, read_guards
+from tests.rules_report import CHECKOUT, IN_PART, KEPT, RULES, Proof, all_proofs, faults, main, read_proofs, read_rules
 
 RULES_OF = {"C": 12, "D": 6, "R": 8, "M": 13, "A": 8, "U": 3, "P": 5}
 FOLDERS = (CHECKOUT / "src" / "referralnet", CHECKOUT)
@@ -26,6 +28,24 @@ def test_every_place_that_a_rule_names_is_there() -> None:
     named = re.findall(r"`([\w/]+(?:\.(?:py|sql)|/))`", RULES.read_text("utf-8"))
     assert len(named) > 50
     assert [place for place in named if not any((folder / place).exists() for folder in FOLDERS)] == []
+
+
+def test_only_what_is_kept_in_part_says_what_is_missing() -> None:
+    entries = re.split(r"^(?=- \*\*)", RULES.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    missing = {rule for entry in entries if "*Missing:*" in entry for rule in read_rules(entry)}
+    assert missing == {rule for rule, status in read_rules(RULES.read_text("utf-8")).items() if status == IN_PART}
+
+
+def test_every_rule_that_is_kept_has_a_guard_that_can_be_taken_away() -> None:
+    kept = {rule for rule, status in read_rules(RULES.read_text("utf-8")).items() if status == KEPT}
+    assert kept - {guard.rule for guard in read_guards()} == set()
+
+
+@pytest.mark.parametrize("guard", read_guards(), ids=lambda guard: f"{guard.rule}-{Path(guard.file).name}")
+def test_a_guard_reads_as_it_is_written_down_and_has_a_test(guard: Guard) -> None:
+    assert guard.is_there(), f"{guard.file} has changed: say in tests/guards.toml what keeps {guard.rule} now"
+    assert guard.gone != guard.there
+    assert proving([guard])
 
 
 @pytest.mark.parametrize(
