@@ -1,0 +1,115 @@
+"""The worked operations of schema/operations do what they say, one after another, in the example network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyotp
+import pytest
+
+from referralnet.api.context import Resources
+from referralnet.api.endpoint import GraphQLEndpoint, Operation, find_actor
+from referralnet.api.schema import build_schema
+from referralnet.cli.example import AGENCIES, TIME_ZONE, fill_example
+from referralnet.clock import SystemClock
+from referralnet.console.operations import fill_in, kept_of, worked_operations
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from referralnet.settings import Settings
+
+OPERATIONS = {operation.key: operation for operation in worked_operations()}
+SECRETS = {person.login: person.totp_secret for agency in AGENCIES for person in agency.people}
+COORDINATOR, INTAKE = "dana@lakeside.example", "rosa@lantern.example"
+SENT = f"{COORDINATOR} 01 02 03 04 05 06"
+
+# Who runs what, in order; what one answer gives, the next operations take.
+STORIES = {
+    "a bed, a visit, an end": f"{SENT} 20 {INTAKE} 40 41 07 08 09 10 11 12 13 {COORDINATOR} 11 23 24 25",
+    "a waiting list, then no": f"{SENT} {INTAKE} 30 31 {COORDINATOR} 21 22",
+    "a visit moved, cancelled, missed": f"{SENT} {INTAKE} 08 10 32 33 32 34 13",
+    "one release taken back": f"{SENT} 25 26",
+    "all consent withdrawn": f"{SENT} {INTAKE} 08 {COORDINATOR} 14",
+    "taken back unanswered": f"{SENT} 27",
+    "taken back after all": f"{SENT} {INTAKE} 08 {COORDINATOR} 27 {INTAKE} 35",
+    "never meant": f"{SENT} 28",
+    "beds counted": f"{INTAKE} 01 36",
+}
+
+
+@dataclass
+class Program:
+    """A client that knows the operations, people's passwords and their authenticators."""
+
+    resources: Resources
+    endpoint: GraphQLEndpoint
+    tokens: dict[str, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
+
+    async def run(self, key: str, token: str | None, **changes: str) -> dict[str, Any]:
+        operation = next(operation for operation in OPERATIONS.values() if operation.key.startswith(f"{key}_"))
+        now = self.resources.clock.now()
+        variables = fill_in(operation.variables, self.known, now=now, time_zone=TIME_ZONE) | changes
+        actor = await find_actor(self.resources, token)
+        answer = await self.endpoint.execute(Operation(operation.document, variables, None), actor)
+        assert "errors" not in answer, (key, answer)
+        data: dict[str, Any] = answer["data"]
+        assert not any(refused(result) for result in data.values()), (key, data)
+        self.known |= kept_of(operation, data)
+        return data
+
+    async def sign_in(self, login: str) -> str:
+        if login not in self.tokens:
+            token: str = (await self.run("50", None, login=login))["signIn"]["token"]
+            await self.run("51", token, code=pyotp.TOTP(SECRETS[login]).now())
+            self.tokens[login] = token
+        return self.tokens[login]
+
+
+def refused(result: object) -> bool:
+    return isinstance(result, dict) and result.get("__typename") == "Refused"
+
+
+def steps(story: str) -> Iterator[tuple[str, str]]:
+    """Who runs which operation."""
+    login = ""
+    for word in story.split():
+        if "@" in word:
+            login = word
+        else:
+            yield login, word
+
+
+@pytest.fixture(scope="module")
+async def program(owner: Database, app: Database, keyring: Keyring) -> Program:
+    await fill_example(owner, keyring, now=datetime.now(UTC))
+    resources = Resources(app, keyring, SystemClock(), Settings(environment="development"))
+    return Program(resources, GraphQLEndpoint(build_schema(introspection=False), resources))
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+async def test_it_can_be_run_as_it_stands(program: Program, story: str) -> None:
+    program.known.clear()
+    for login, key in steps(story):
+        await program.run(key, await program.sign_in(login))
+
+
+async def test_signing_out_is_the_end_of_a_token(program: Program) -> None:
+    token = (await program.run("50", None))["signIn"]["token"]
+    await program.run("52", token)
+    assert await find_actor(program.resources, token) is None
+
+
+def test_no_operation_is_left_out() -> None:
+    run = {key for story in STORIES.values() for _, key in steps(story)} | {"50", "51", "52"}
+    assert run == {key.partition("_")[0] for key in OPERATIONS}
+
+
+def test_each_is_run_by_somebody_it_is_for() -> None:
+    roles = {person.login: {role.value for role in person.roles} for agency in AGENCIES for person in agency.people}
+    by_number = {key.partition("_")[0]: operation for key, operation in OPERATIONS.items()}
+    for story in STORIES.values():
+        for login, key in steps(story):
+            assert by_number[key].who & (roles[login] | {"everybody"}), (login, key)
