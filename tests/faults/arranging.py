@@ -58,8 +58,7 @@ class Nursery:
         self.living.append(int(self._process.stdout.readline()))
 
     def kill_one(self) -> None:
-        # As often the youngest as another: the youngest has just looked for work.
-        process_id = self.living.pop(random.choice((-1, random.randrange(len(self.living)))))
+        process_id = self.living.pop(random.randrange(len(self.living)))
         os.kill(process_id, signal.SIGKILL)
 
     def close(self) -> None:
@@ -145,3 +144,4 @@ async def let_go(urls: DatabaseUrls, count: int) -> None:
             " where state = 'scheduled' and claimable_at > now() order by claimable_at limit $1)",
             count,
         )
+        await db.execute("notify referralnet_work, 'text_message'")
