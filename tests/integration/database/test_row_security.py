@@ -52,6 +52,7 @@ READ_BY_OWNER = {
     "public.member_session": "ended on the host",
     "public.audit_event": "the trail is checked on the host",
     "public.audit_link": "the trail is checked on the host",
+    "public.sending_permit": "one row: on which server texts may be sent, which a person releases on the host",
 }
 # Deleting is forgetting: only what has served its time, and only by the worker.
 DELETED_FROM = {

@@ -53,6 +53,20 @@ async def test_requests_at_the_same_moment_have_one_effect(app: Database, member
 
 
 @pytest.mark.rule("R7")
+async def test_a_second_request_in_flight_waits_for_the_first_and_takes_its_answer(
+    app: Database, member: Member
+) -> None:
+    async with app.transaction(member) as session:
+        assert await find_result(session, "in-flight", "send", CONTENT) is None
+        second = asyncio.create_task(request(app, member, "in-flight"))
+        await asyncio.sleep(0.3)
+        assert not second.done()
+        made = uuid4()
+        await keep_result(session, member, "in-flight", mutation="send", content_hash=CONTENT, result_id=made)
+    assert await second == (made, False)
+
+
+@pytest.mark.rule("R7")
 @pytest.mark.parametrize("other", [{"content": b"2" * 32}, {"mutation": "withdraw"}])
 async def test_a_key_used_again_for_something_else_is_refused(
     app: Database, member: Member, other: dict[str, str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import Refusal
 from referralnet.identity import passwords, sign_in
-from referralnet.identity.sessions import OpenedSession, SessionKind, find_member, token_hash
+from referralnet.identity.sessions import OpenedSession, SessionKind, find_member
 from referralnet.identity.sign_in import FAILURES_MAX, FAILURES_WITHIN, SignInRefused, TooManyAttempts
 from tests.factories.identity import WEAK_HASH, MadeMember, make_agency, make_member
 
@@ -76,11 +77,12 @@ async def test_the_token_and_the_password_stand_nowhere_in_the_database(
         for table in ("member_session", "member_credential", "sign_in_attempt", "audit_event"):
             rows = "".join(await session.scalars(text(f"select row_to_json(found)::text from {table} as found")))
             assert opened.token not in rows
+            assert opened.token.encode().hex() not in rows
             assert made.password not in rows
         stored = await session.scalar(
             text("select token_hash from member_session where id = :id"), {"id": opened.session_id}
         )
-    assert stored == token_hash(opened.token)
+    assert stored == hashlib.sha256(opened.token.encode()).digest()
     assert len(opened.token) >= 43  # 256 bits
 
 

@@ -95,7 +95,6 @@ async def test_a_crash_before_anything_is_executed_is_told_the_same_way(
     assert_is_told_as_incident(answer, logged.getvalue())
 
 
-@pytest.mark.rule("U1")
 async def test_after_a_crash_nothing_that_was_read_is_shown(
     client: Client, member: MadeMember, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,14 @@ def test_a_fragment_spread_often_is_counted_as_often() -> None:
         refuse_excess(parse(spread.replace("a{", "a(first:3){")), {})
 
 
+@pytest.mark.rule("P1")
+@pytest.mark.parametrize("within", ["b " * 301, "b{" * 10 + "c" + "}" * 10, "x:b " * 21])
+def test_a_fragment_is_bounded_though_no_operation_reaches_it(within: str) -> None:
+    """Validation looks at it all the same."""
+    with pytest.raises(TooComplex):
+        refuse_excess(parse(f"{{a}} fragment f on A {{{within}}}"), {})
+
+
 async def test_tools_can_read_the_schema_where_that_is_on(keyring: Keyring) -> None:
     nowhere = Database("postgresql+asyncpg://referralnet_app@/nowhere?host=/nonexistent", pooled=False)
     resources = Resources(nowhere, keyring, FixedClock(CLOCK_STARTS_AT), Settings())
