@@ -14,7 +14,7 @@ from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from tests.databases import DatabaseUrls
 from tests.factories.identity import make_agency, make_member
-from tests.factories.rows import TABLES, connect_as_superuser, fill_every_table
+from tests.factories.rows import DIRECTORY, TABLES, connect_as_superuser, fill_every_table
 
 WITHOUT_ROW_SECURITY = {
     "public.sign_in_attempt": "a keyed hash of a login and nobody's id, counted before anyone is known",
@@ -24,13 +24,8 @@ WITH_THEIR_OWNERS_RIGHTS = {
     "directory_listing": "a view that is fast because it asks once, and not for each row, whether a member acts",
 }
 # What may be read without acting in any agency: public listings, and the ids and times by which work is found.
-DIRECTORY = {
-    "accessibility", "address", "attribute", "contact", "cost_option", "directory_entry", "directory_import",
-    "language", "location", "organization", "phone", "program", "required_document", "schedule", "service",
-    "service_area", "service_capacity", "taxonomy", "taxonomy_term", "unit", "url",
-}  # fmt: skip
 READ_BY_IDLE_WORKER = {
-    **{f"public.{table}": "the public directory" for table in DIRECTORY},
+    **dict.fromkeys(DIRECTORY, "the public directory"),
     "public.agency": "names and time zones of agencies, for what is due",
     "public.audit_event": "ids and codes, for the sealer",
     "public.audit_link": "hashes, for the sealer",
@@ -40,12 +35,11 @@ READ_BY_IDLE_WORKER = {
     "public.notice": "which agency has something to do",
     "public.referral": "which have waited too long; the columns of the need are not granted",
     "public.referral_event": "what happened when, in codes",
-    "public.service_at_location": "the public directory",
     "public.suppression": "hashes of numbers that said STOP",
     "public.text_message": "what is due and whose it is; number and body are sealed under a key of the custody",
 }
 READ_BY_OWNER = {
-    **{f"public.{table}": "the public directory, which imports write" for table in DIRECTORY | {"service_at_location"}},
+    **dict.fromkeys(DIRECTORY, "the public directory, which imports write"),
     "public.agency": "added on the host",
     "public.member": "added on the host",
     "public.member_credential": "set on the host",
