@@ -24,7 +24,6 @@ from referralnet.errors import Refusal
 from referralnet.identity.sessions import find_member, touch
 
 BODY_BYTES_MAX = 64 * 1024
-SESSION_COOKIE = "referralnet_session"
 _log = structlog.get_logger("referralnet.api")
 
 

@@ -148,12 +148,9 @@ class IdentityMutation:
     async def step_up(self, info: Info, code: str) -> StepUpResult:
         context = info.context
         actor = context.require_actor()
-        try:
-            async with context.resources.database.transaction(actor) as session:
-                until = await step_up.step_up(session, actor, code, keyring=context.resources.keyring, now=context.now)
-        except Refusal as refusal:
-            return Refused.of(refusal)
-        return SteppedUp(identity_open_until=until)
+        async with context.resources.database.transaction(actor) as session:
+            proven = await step_up.step_up(session, actor, code, keyring=context.resources.keyring, now=context.now)
+        return Refused.of(proven) if isinstance(proven, Refusal) else SteppedUp(identity_open_until=proven)
 
     @strawberry.mutation(description="Mark one of your agency's tasks as done.")
     async def close_task(self, info: Info, idempotency_key: str, task_id: UUID) -> DoneResult:

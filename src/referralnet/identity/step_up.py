@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pyotp
@@ -12,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member
 from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.lookup import lookup_hash
 from referralnet.encryption.sealing import open_sealed, seal
 from referralnet.errors import Refusal
+from referralnet.identity.attempts import TooManyAttempts, note_attempt, too_many_failures
 from referralnet.identity.tables import MemberCredential, MemberSession
 
 FRESH_FOR = timedelta(minutes=5)
@@ -30,7 +33,6 @@ class StepUpRefused(Refusal):
     """The code is not right, or was used before. Wait for the next one."""
 
     code = "STEP_UP_REFUSED"
-    audited = True
 
 
 def require_fresh(actor: Member, now: datetime) -> None:
@@ -44,11 +46,13 @@ def seal_totp_secret(keyring: Keyring, member_id: UUID, secret: str) -> bytes:
     return seal(keyring.derive("totp"), secret, f"member_credential.totp_sealed:{member_id}")
 
 
-async def step_up(session: AsyncSession, actor: Member, code: str, *, keyring: Keyring, now: datetime) -> datetime:
-    """Check a six-digit code, once; returns until when identity may be shown.
+async def step_up(
+    session: AsyncSession, actor: Member, code: str, *, keyring: Keyring, now: datetime
+) -> datetime | Refusal:
+    """Check a six-digit code, once: until when identity may be shown, or why not.
 
-    Raises:
-        StepUpRefused: no second factor is set up, or the code is wrong, or it was used before.
+    A refusal is returned and not raised: the attempt and its row in the trail are committed with it, so that six digits
+    cannot be guessed.
     """
     credential = (
         await session.execute(
@@ -57,20 +61,34 @@ async def step_up(session: AsyncSession, actor: Member, code: str, *, keyring: K
             .with_for_update()
         )
     ).one_or_none()
-    if credential is None or credential.totp_sealed is None:
-        raise StepUpRefused(field="code")
-    secret = open_sealed(
-        keyring.derive("totp"), credential.totp_sealed, f"member_credential.totp_sealed:{actor.member_id}"
-    )
-    step = _matching_step(secret, code.strip(), now)
-    if step is None or step <= credential.totp_last_step:
-        raise StepUpRefused(field="code")
+    lookup = lookup_hash(keyring, "step_up", str(actor.member_id))
+    if await too_many_failures(session, lookup, now=now):
+        return await _refuse(session, actor, TooManyAttempts(field="code"))
+    step = _step_of(credential, actor, code, keyring, now)
+    await note_attempt(session, lookup, succeeded=step is not None, now=now)
+    if step is None:
+        return await _refuse(session, actor, StepUpRefused(field="code"))
     await session.execute(
         update(MemberCredential).where(MemberCredential.member_id == actor.member_id).values(totp_last_step=step)
     )
     await session.execute(update(MemberSession).where(MemberSession.id == actor.session_id).values(stepped_up_at=now))
     await record(session, Action.STEPPED_UP, "member_session", actor.session_id)
     return now + FRESH_FOR
+
+
+async def _refuse(session: AsyncSession, actor: Member, refusal: Refusal) -> Refusal:
+    await record(session, Action.ATTEMPT_REFUSED, "member", actor.member_id, operation="step_up", code=refusal.code)
+    return refusal
+
+
+def _step_of(credential: Any, actor: Member, code: str, keyring: Keyring, now: datetime) -> int | None:
+    """The step of a right code that was not used before, or None."""
+    if credential is None or credential.totp_sealed is None:
+        return None
+    place = f"member_credential.totp_sealed:{actor.member_id}"
+    secret = open_sealed(keyring.derive("totp"), credential.totp_sealed, place)
+    step = _matching_step(secret, code.strip(), now)
+    return step if step is not None and step > credential.totp_last_step else None
 
 
 def _matching_step(secret: str, code: str, now: datetime) -> int | None:

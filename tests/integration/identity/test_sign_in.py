@@ -15,8 +15,9 @@ from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import Refusal
 from referralnet.identity import passwords, sign_in
+from referralnet.identity.attempts import FAILURES_MAX, FAILURES_WITHIN, TooManyAttempts
 from referralnet.identity.sessions import OpenedSession, SessionKind, find_member
-from referralnet.identity.sign_in import FAILURES_MAX, FAILURES_WITHIN, SignInRefused, TooManyAttempts
+from referralnet.identity.sign_in import SignInRefused
 from tests.factories.identity import WEAK_HASH, MadeMember, make_agency, make_member
 
 IDLE = timedelta(minutes=30)

@@ -13,6 +13,8 @@ from referralnet.clock import FixedClock
 from referralnet.database.acting import Member, Nobody, Operator
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
+from referralnet.errors import Refusal
+from referralnet.identity.attempts import FAILURES_MAX, FAILURES_WITHIN, TooManyAttempts
 from referralnet.identity.sessions import find_member
 from referralnet.identity.step_up import StepUpNeeded, StepUpRefused, require_fresh, step_up
 from tests.factories.identity import MadeMember, make_agency, make_member
@@ -31,7 +33,9 @@ class Factor:
 
     async def prove(self, actor: Member, code: str) -> None:
         async with self._app.transaction(actor) as session:
-            await step_up(session, actor, code, keyring=self._keyring, now=self._clock.now())
+            proven = await step_up(session, actor, code, keyring=self._keyring, now=self._clock.now())
+        if isinstance(proven, Refusal):
+            raise proven
 
     async def reload(self, made: MadeMember) -> Member:
         async with self._app.transaction(Nobody()) as session:
@@ -131,3 +135,14 @@ async def test_the_second_factors_secret_is_sealed(owner: Database, made: MadeMe
             text("select totp_sealed from member_credential where member_id = :id"), {"id": made.actor.member_id}
         )
     assert made.totp_secret.encode() not in sealed
+
+
+@pytest.mark.rule("A5", "A7")
+async def test_six_digits_cannot_be_guessed(factor: Factor, made: MadeMember, clock: FixedClock) -> None:
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(StepUpRefused):
+            await factor.prove(made.actor, "not a code")
+    with pytest.raises(TooManyAttempts):
+        await factor.prove(made.actor, made.totp_code(clock.now()))
+    clock.advance(FAILURES_WITHIN)
+    await factor.prove(made.actor, made.totp_code(clock.now()))

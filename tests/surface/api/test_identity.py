@@ -15,7 +15,7 @@ from referralnet.clock import FixedClock
 from referralnet.database.acting import Custodian, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from referralnet.identity.sign_in import FAILURES_MAX
+from referralnet.identity.attempts import FAILURES_MAX
 from referralnet.identity.tasks import open_task
 from referralnet.settings import Settings
 from tests.factories.http import Client, serve

@@ -11,8 +11,9 @@ from referralnet.console.serving import PageRequest, go_to
 from referralnet.database.acting import Nobody
 from referralnet.errors import Refusal
 from referralnet.identity import sessions, sign_in
+from referralnet.identity.attempts import TooManyAttempts
 
-_STATUS = {sign_in.TooManyAttempts.code: 429}
+_STATUS = {TooManyAttempts.code: 429}
 
 
 async def show(request: PageRequest) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from referralnet.audit.recording import Action, record
 from referralnet.console.serving import PageRequest, go_to
 from referralnet.errors import Refusal
 from referralnet.identity import step_up
@@ -17,18 +16,15 @@ async def show(request: PageRequest) -> Response:
 
 
 async def prove(request: PageRequest) -> Response:
-    """Check the code; a wrong one is written to the trail."""
+    """Check the code."""
     form = await request.form()
     resources = request.desk.resources
-    try:
-        async with resources.database.transaction(request.member) as session:
-            await step_up.step_up(
-                session, request.member, form.get("code", ""), keyring=resources.keyring, now=request.now
-            )
-    except Refusal as refusal:
-        if refusal.audited:
-            await _record_attempt(request, refusal)
-        return await _page(request, refusal)
+    async with resources.database.transaction(request.member) as session:
+        proven = await step_up.step_up(
+            session, request.member, form.get("code", ""), keyring=resources.keyring, now=request.now
+        )
+    if isinstance(proven, Refusal):
+        return await _page(request, proven)
     return go_to("/step-up")
 
 
@@ -40,10 +36,3 @@ async def _page(request: PageRequest, refusal: Refusal | None = None) -> Respons
     return request.page(
         "step_up.html", 422 if refusal else 200, profile=profile, identity_open_until=until, refusal=refusal
     )
-
-
-async def _record_attempt(request: PageRequest, refusal: Refusal) -> None:
-    """The refused transaction was rolled back: the attempt gets one of its own."""
-    async with request.desk.resources.database.transaction(request.member) as session:
-        member_id = request.member.member_id
-        await record(session, Action.ATTEMPT_REFUSED, "member", member_id, operation="step_up", code=refusal.code)

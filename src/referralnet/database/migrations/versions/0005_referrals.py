@@ -115,10 +115,14 @@ def _survivor_referrals() -> None:
         create table survivor_referral (
           referral_id uuid primary key references referral (id),
           agency_id uuid not null references agency (id),
-          survivor_id uuid not null references survivor (id),
-          need_id uuid not null references need (id),
-          release_id uuid not null references release (id),
-          coordinator_id uuid not null references member (id)
+          survivor_id uuid not null,
+          need_id uuid not null,
+          release_id uuid not null,
+          coordinator_id uuid not null references member (id),
+          -- By the pair, because foreign keys look past row security: nobody hangs a row on another agency's survivor.
+          foreign key (agency_id, survivor_id) references survivor (agency_id, id),
+          foreign key (agency_id, need_id) references need (agency_id, id),
+          foreign key (agency_id, release_id) references release (agency_id, id)
         );
         create index survivor_referral_survivor_id_idx on survivor_referral (survivor_id);
         create index survivor_referral_release_id_idx on survivor_referral (release_id);

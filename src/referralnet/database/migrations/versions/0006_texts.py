@@ -23,7 +23,7 @@ def _texts() -> None:
           id uuid primary key,
           -- Null for an answer to a number as such (opt-out, help), which is no agency's and names no survivor.
           agency_id uuid references agency (id),
-          survivor_id uuid references survivor (id),
+          survivor_id uuid,
           subject_id uuid not null,
           kind text not null check (kind in ('appointment_set', 'appointment_changed', 'appointment_cancelled',
             'appointment_reminder', 'opt_out_confirmation', 'help_reply')),
@@ -44,12 +44,14 @@ def _texts() -> None:
           to_sealed bytea,
           body_sealed bytea,
           created_at timestamptz not null,
-          check ((agency_id is null) = (survivor_id is null))
+          check ((agency_id is null) = (survivor_id is null)),
+          foreign key (agency_id, survivor_id) references survivor (agency_id, id)
         );
         -- A cancelled text never left, so that a reminder may be planned anew for the same moment.
         create unique index text_message_once_key on text_message (subject_id, kind, due_at) where state <> 'cancelled';
-        create index text_message_claim_idx on text_message (agency_id, priority, claimable_at) where state =
-        'scheduled'; create index text_message_lease_idx on text_message (lease_until) where state = 'claimed';
+        create index text_message_claim_idx on text_message (agency_id, priority, claimable_at)
+          where state = 'scheduled';
+        create index text_message_lease_idx on text_message (lease_until) where state = 'claimed';
         create index text_message_unknown_idx on text_message (state_at) where state = 'unknown';
         create index text_message_survivor_id_idx on text_message (survivor_id, created_at);
     """)
