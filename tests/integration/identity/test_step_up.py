@@ -96,7 +96,6 @@ async def test_an_older_or_a_later_code_is_refused(
     with pytest.raises(StepUpRefused) as caught:
         await factor.prove(made.actor, made.totp_code(clock.now() + timedelta(seconds=seconds)))
     assert caught.value.field == "code"
-    assert caught.value.audited
 
 
 @pytest.mark.parametrize("code", ["", "12345", "abcdef", "١٢٣٤٥٦", "1" * 5000])
