@@ -175,7 +175,7 @@ async def test_moving_a_confidential_house_moves_no_search_result(
     assert found[0] == found[1]
 
 
-@pytest.mark.rule("D1")
+@pytest.mark.rule("D1", "D3")
 async def test_the_search_table_refuses_a_point_of_a_confidential_place(owner: Database, keeper: Keeper) -> None:
     async with owner.engine.connect() as connection:
         for change in ("latitude = 41.9, longitude = -87.6", "cells = array['point:1:2']", "place_note = 'behind'"):
