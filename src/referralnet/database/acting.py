@@ -76,6 +76,14 @@ class Custodian:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicReader:
+    """Anybody, reading the public projection of the directory and nothing else."""
+
+    def database_settings(self) -> Mapping[str, str]:
+        return {"referralnet.public_reader": "yes"}
+
+
+@dataclass(frozen=True, slots=True)
 class Dispatcher:
     """The worker, looking at what is due in every agency: ids and times, no case."""
 
