@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -86,17 +86,15 @@ async def client(keyring: Keyring) -> AsyncIterator[Client]:
 
 @pytest.mark.rule("P1")
 @pytest.mark.parametrize("attack", HOSTILE)
-async def test_a_hostile_operation_is_refused_at_once(
-    client: Client, attack: str, record_property: Callable[[str, object], None]
-) -> None:
+async def test_a_hostile_operation_is_refused_at_once(client: Client, attack: str) -> None:
     await client.ask("{ warm }")
     began = time.process_time()
     answer = await client.ask(HOSTILE[attack])
-    record_property("milliseconds", round((time.process_time() - began) * 1000, 1))
+    # Twenty times the rule's 50 ms, so that a busy machine fails no test.
+    assert time.process_time() - began < 1
     assert set(answer.codes) <= {"TOO_COMPLEX", "BAD_USER_INPUT"}
     assert 1 <= len(answer.codes) <= FAULTS_TOLD_MAX + 1
     assert "data" not in answer.body
-    assert time.process_time() - began < 1
 
 
 @pytest.mark.rule("P1")
