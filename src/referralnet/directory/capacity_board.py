@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.directory.ranking import CAPACITY_FRESH_FOR
+from referralnet.directory.freshness import is_fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ async def list_unit_counts(session: AsyncSession, *, now: datetime) -> list[Unit
             held=row.held,
             maximum=row.maximum,
             confirmed_at=row.updated,
-            is_fresh=row.updated >= now - CAPACITY_FRESH_FOR,
+            is_fresh=is_fresh(row.unit, row.updated, now),
         )
         for row in rows
     ]

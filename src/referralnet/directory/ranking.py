@@ -7,10 +7,6 @@ place gets up to NEAR_POINTS, less the farther away it is, and words up to WORDS
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-
-CAPACITY_FRESH_FOR = timedelta(hours=24)
-"""After this a count is unconfirmed (D5)."""
 
 NEAR_POINTS = 100
 WORDS_POINTS = 100

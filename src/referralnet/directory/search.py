@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.directory.free_text import understand
 from referralnet.directory.places import WITHIN_KILOMETERS_MAX, Surroundings, surroundings
-from referralnet.directory.ranking import CAPACITY_FRESH_FOR, REASONS
+from referralnet.directory.ranking import REASONS
 from referralnet.directory.search_sql import search_statement
 from referralnet.errors import InvalidInput
 
@@ -115,7 +115,6 @@ async def search(session: AsyncSession, query: DirectoryQuery, *, now: datetime)
         "available_tonight": query.available_tonight or understood.available_tonight,
         "age": query.age,
         "now": now,
-        "fresh_since": now - CAPACITY_FRESH_FOR,
         "first": query.first,
         "after_rank": query.after[0] if query.after else None,
         "after_id": query.after[1] if query.after else None,

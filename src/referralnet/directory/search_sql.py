@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, Boolean, Double, Text, TextClause, bindpar
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
+from referralnet.directory.freshness import fresh_condition
 from referralnet.directory.ranking import NEAR_POINTS, REASONS, WORDS_POINTS
 
 # Conditions on the listing that the GIN index over (words, categories, cells) answers, but for the age.
@@ -27,16 +28,17 @@ _DISTANCE = """2 * 6371.0 * asin(sqrt(least(1,
         + cos(radians(:latitude)) * cos(radians(entry.latitude))
           * power(sin(radians(entry.longitude - :longitude) / 2), 2))))"""
 
-_CAPACITY = """
+_FRESH = fresh_condition("unit.name", "capacity.updated")
+_CAPACITY = f"""
     left join lateral (
         select capacity.id, capacity.available, capacity.maximum, capacity.updated, unit.name as unit,
-               case when capacity.updated between :fresh_since and :now then 'fresh' else 'unconfirmed' end as state
+               case when {_FRESH} then 'fresh' else 'unconfirmed' end as state
           from service_capacity capacity join unit on unit.id = capacity.unit_id
          where capacity.service_id = e.service_id and capacity.gone_at is null
-         order by capacity.updated between :fresh_since and :now and capacity.available > 0 desc,
+         order by {_FRESH} and capacity.available > 0 desc,
                   (:takes_children and unit.name ilike '%famil%') desc, capacity.updated desc, capacity.id
          limit 1
-    ) c on true"""
+    ) c on true"""  # noqa: S608 (our own policy)
 
 # Of a confidential place, the organization's and the service's telephone alone: the front door (D2).
 _PHONE = """

@@ -43,7 +43,6 @@ async def test_a_member_searches_by_the_index_and_reads_no_whole_table(
         "takes_children": False,
         "available_tonight": False,
         "now": EVENING,
-        "fresh_since": EVENING,
     }
     values |= {name: [] for name in ("categories", "languages", "coverage_cells", "own_area")}
     explain = text(f"explain {statement.text}").bindparams(*statement._bindparams.values())
