@@ -11,11 +11,12 @@ from sqlalchemy import Table
 
 from referralnet.database.tables import Base
 from referralnet.directory import tables as _tables  # noqa: F401 (declares the tables)
-from referralnet.directory.formats import FILES
+from referralnet.directory.formats import FILES, LINKS
 from referralnet.directory.values import BY_TYPE, SPECIAL
 
 # Kept by ReferralNet itself; no package brings them.
 OWN_COLUMNS = {"id", "package", "source_id", "gone_at", "confidential", "agency_id", "held"}
+ANY_TABLE = "*"
 NAMESPACE = uuid.UUID("5a1c9f0e-7d52-5b0e-9c8e-3d9a6f1f2b47")
 
 
@@ -35,14 +36,14 @@ def table_of(name: str) -> Table:
 
 @lru_cache(maxsize=64)
 def columns_of(table: str) -> tuple[Column, ...]:
-    """The columns a package may fill, in its order. `attribute.link_id` names a row of `link_entity`'s table."""
+    """The columns a package may fill, in its order. What hangs on anything names ANY_TABLE (formats.LINKS)."""
     found = []
     for column in table_of(table).columns:
         if column.name in OWN_COLUMNS:
             continue
         reference = next((key.column.table.name for key in column.foreign_keys), None)
-        if (table, column.name) == ("attribute", "link_id"):
-            reference = "*"
+        if (table, column.name) in LINKS:
+            reference = ANY_TABLE
         read = SPECIAL.get((table, column.name)) or BY_TYPE.get(column.type.python_type)
         found.append(Column(column.name, not column.nullable, reference, None if reference else read))
     return tuple(found)
@@ -50,10 +51,8 @@ def columns_of(table: str) -> tuple[Column, ...]:
 
 @lru_cache(maxsize=1)
 def referenced_tables() -> frozenset[str]:
-    """Tables whose ids other rows may name, so that an import remembers them."""
-    named = {column.reference for table in FILES for column in columns_of(table) if column.reference}
-    # An attribute may hang on any of these (HSDS attribute.link_entity).
-    return frozenset(named - {"*"}) | {"organization", "service", "location", "service_at_location", "program", "phone"}
+    """Tables whose ids other rows may name, so that an import remembers them: all but those that hang on the others."""
+    return frozenset(FILES) - {table for table, _column in LINKS}
 
 
 def record_id(package: str, table: str, source_id: str) -> uuid.UUID:

@@ -21,21 +21,35 @@ class NameNotUnique(Refusal):
 
 CONFIDENTIAL_TERM = "confidential_location"
 
-# The place a row of each table hangs on.
+# The place that a row hangs on, of each table; {t} is the row.
 _AT_LOCATION = "select location_id from service_at_location where id"
-PLACE_OF: dict[str, str] = {
-    "address": "t.location_id",
-    "accessibility": "t.location_id",
-    "contact": f"coalesce(t.location_id, ({_AT_LOCATION} = t.service_at_location_id))",
-    "phone": f"""coalesce(t.location_id, ({_AT_LOCATION} = t.service_at_location_id),
+_PLACE_OF_RECORD: dict[str, str] = {
+    "address": "{t}.location_id",
+    "accessibility": "{t}.location_id",
+    "contact": f"coalesce({{t}}.location_id, ({_AT_LOCATION} = {{t}}.service_at_location_id))",
+    "phone": f"""coalesce({{t}}.location_id, ({_AT_LOCATION} = {{t}}.service_at_location_id),
         (select coalesce(c.location_id, ({_AT_LOCATION} = c.service_at_location_id))
-           from contact c where c.id = t.contact_id))""",  # noqa: S608 (our own names)
-    "schedule": f"coalesce(t.location_id, ({_AT_LOCATION} = t.service_at_location_id))",
-    "language": "coalesce(t.location_id, (select p.location_id from phone p where p.id = t.phone_id))",
-    "service_area": f"({_AT_LOCATION} = t.service_at_location_id)",
-    "attribute": f"""case t.link_entity when 'location' then t.link_id
-        when 'service_at_location' then ({_AT_LOCATION} = t.link_id)
-        when 'phone' then (select p.location_id from phone p where p.id = t.link_id) end""",  # noqa: S608 (our own names)
+           from contact c where c.id = {{t}}.contact_id))""",  # noqa: S608 (our own names)
+    "schedule": f"coalesce({{t}}.location_id, ({_AT_LOCATION} = {{t}}.service_at_location_id))",
+    "language": f"""coalesce({{t}}.location_id, (
+        select coalesce(p.location_id, ({_AT_LOCATION} = p.service_at_location_id),
+                        (select c.location_id from contact c where c.id = p.contact_id))
+          from phone p where p.id = {{t}}.phone_id))""",  # noqa: S608 (our own names)
+    "service_area": f"({_AT_LOCATION} = {{t}}.service_at_location_id)",
+}
+
+
+def _place_of_link(link: str, entity: str) -> str:
+    """The place of whatever a row hangs on: itself, of a service there, or of any record there."""
+    cases = [f"when 'location' then {link}", f"when 'service_at_location' then ({_AT_LOCATION} = {link})"]
+    for table, place in _PLACE_OF_RECORD.items():
+        cases.append(f"when '{table}' then (select {place.format(t='r')} from {table} r where r.id = {link})")  # noqa: S608 (our own names)
+    return f"case {entity} {' '.join(cases)} end"
+
+
+PLACE_OF = {table: place.format(t="t") for table, place in _PLACE_OF_RECORD.items()} | {
+    "attribute": _place_of_link("t.link_id", "t.link_entity"),
+    "metadata": _place_of_link("t.resource_id", "t.resource_type"),
 }
 
 _LOCATIONS = """

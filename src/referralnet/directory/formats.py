@@ -10,6 +10,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "taxonomy": ("taxonomies.csv", "taxonomy_list.csv"),
     "taxonomy_term": ("taxonomy_terms.csv", "taxonomy.csv"),
     "organization": ("organizations.csv", "organization.csv"),
+    "organization_identifier": ("organization_identifiers.csv", "organization_identifier.csv"),
     "program": ("programs.csv", "program.csv"),
     "service": ("services.csv", "service.csv"),
     "location": ("locations.csv", "location.csv"),
@@ -23,11 +24,29 @@ FILES: dict[str, tuple[str, ...]] = {
     "accessibility": ("accessibility.csv", "accessibility_for_disabilities.csv"),
     "cost_option": ("cost_options.csv", "cost_option.csv"),
     "required_document": ("required_documents.csv", "required_document.csv"),
+    "funding": ("funding.csv", "fundings.csv"),
     "url": ("url.csv", "urls.csv"),
     "unit": ("units.csv", "unit.csv"),
     "service_capacity": ("service_capacity.csv", "service_capacities.csv"),
+    "meta_table_description": ("meta_table_descriptions.csv", "meta_table_description.csv"),
     "attribute": ("attributes.csv", "attribute.csv", "other_attributes.csv"),
+    "metadata": ("metadata.csv",),
 }
+
+# Columns that name a row of a table which another column of the row names: attributes and metadata hang on anything.
+LINKS: dict[tuple[str, str], str] = {
+    ("attribute", "link_id"): "link_entity",
+    ("metadata", "resource_id"): "resource_type",
+}
+
+# What packages call a table where a row names one: its own name, or that of one of its files.
+TABLE_NAMES: dict[str, str] = {file.removesuffix(".csv"): table for table, files in FILES.items() for file in files} | {
+    table: table for table in FILES
+}
+
+# What a place's rows are known by: a row that names one which is not kept is kept out itself, or else what belongs to
+# a hidden place would stand there as if it belonged to none (D1).
+PLACES = {"location", "service_at_location", "phone", "contact"}
 
 # 1.x (and 2.0) name -> 3.1 name.
 COLUMNS: dict[str, dict[str, str]] = {

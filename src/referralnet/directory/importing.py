@@ -145,7 +145,7 @@ async def _tell_the_rest(session: AsyncSession, package: Package, problems: Prob
     """What concerns no single row: files that are not kept, marks that are missing, texts that tell a hidden street."""
     for source in package.others:
         rows = sum(1 for _row in source.rows()) - 1
-        message = f"{max(rows, 0)} rows read and not kept: no table for them yet"
+        message = f"{max(rows, 0)} rows read and not kept: HSDS has no such file"
         problems.add(Severity.NOTE, source.name, 0, "", "", message)
     unmarked = await count_unmarked(session, package.name)
     if unmarked:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from uuid import UUID
 
-from referralnet.directory.columns import Column, columns_of, record_id, referenced_tables
-from referralnet.directory.formats import BLANKS, COLUMNS, FOLDED, NATURAL_KEYS, REQUIRED
+from referralnet.directory.columns import ANY_TABLE, Column, columns_of, record_id, referenced_tables
+from referralnet.directory.formats import BLANKS, COLUMNS, FOLDED, LINKS, NATURAL_KEYS, PLACES, REQUIRED, TABLE_NAMES
 from referralnet.directory.packages import Package, SourceFile
 from referralnet.directory.problems import PackageUnreadable, Problems, Severity
 from referralnet.directory.values import UnreadableValue
@@ -230,16 +230,17 @@ class TableFile:
 
     def _resolve(self, column: Column, cell: str, cells: list[str]) -> UUID | None:
         table = column.reference or ""
-        if table == "*":
-            entity = cells[self.names.index("link_entity")].strip() if "link_entity" in self.names else ""
-            table = entity.removesuffix("s")
+        if table == ANY_TABLE:
+            named_by = LINKS[self.table, column.name]
+            entity = cells[self.names.index(named_by)].strip() if named_by in self.names else ""
+            table = TABLE_NAMES.get(entity.lower(), entity)
         found = self.reading.known.get(table, {}).get(cell)
         if found is None and table == "taxonomy_term":
             return self.reading.shared_terms.get(cell)
         return found
 
     def _unusable(self, line: int, column: Column, cell: str, message: str, hint: str) -> None:
-        if column.required:
+        if column.required or column.reference in PLACES:
             raise self._kept_out(line, column.name, cell, message, hint)
         self.problems.add(Severity.KEPT_OUT, self.name, line, column.name, cell, f"{message}; left blank", hint)
 

@@ -10,8 +10,8 @@ import datetime as dt
 import uuid
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Date, DateTime, Double, ForeignKey, Index, Numeric, Text, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy import CheckConstraint, Date, DateTime, Double, ForeignKey, Numeric, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, declared_attr, deferred, mapped_column
 from sqlalchemy.schema import SchemaItem
 
@@ -255,7 +255,7 @@ class CostOption(FromPackage, Base):
 
 class RequiredDocument(FromPackage, Base):
     __tablename__ = "required_document"
-    service_id: Mapped[uuid.UUID | None] = reference("service", required=True)
+    service_id: Mapped[uuid.UUID | None] = reference("service")
     document: Mapped[str | None]
     uri: Mapped[str | None]
 
@@ -266,6 +266,42 @@ class Url(FromPackage, Base):
     url: Mapped[str]
     organization_id: Mapped[uuid.UUID | None] = reference("organization")
     service_id: Mapped[uuid.UUID | None] = reference("service")
+
+
+class OrganizationIdentifier(FromPackage, Base):
+    __tablename__ = "organization_identifier"
+    organization_id: Mapped[uuid.UUID | None] = reference("organization", required=True)
+    identifier_scheme: Mapped[str | None]
+    identifier_type: Mapped[str]
+    identifier: Mapped[str]
+
+
+class Funding(FromPackage, Base):
+    __tablename__ = "funding"
+    organization_id: Mapped[uuid.UUID | None] = reference("organization")
+    service_id: Mapped[uuid.UUID | None] = reference("service")
+    source: Mapped[str | None]
+
+
+class MetaTableDescription(FromPackage, Base):
+    __tablename__ = "meta_table_description"
+    name: Mapped[str | None]
+    language: Mapped[str | None]
+    character_set: Mapped[str | None]
+
+
+class Metadata(AtPlace, Base):
+    """Who changed which field of which record; of a hidden place's record only its own agency reads it."""
+
+    __tablename__ = "metadata"
+    resource_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    resource_type: Mapped[str]
+    last_action_date: Mapped[dt.date] = mapped_column(Date)
+    last_action_type: Mapped[str]
+    field_name: Mapped[str]
+    previous_value: Mapped[str | None]
+    replacement_value: Mapped[str | None]
+    updated_by: Mapped[str]
 
 
 class Unit(FromPackage, Base):
@@ -296,7 +332,10 @@ class ServiceCapacity(FromPackage, Base):
 
 
 class DirectoryImport(Base):
-    """One finished import: `counts` by table, of inserted, updated, unchanged and gone rows."""
+    """One finished import: `counts` by table, of inserted, updated, unchanged and gone rows.
+
+    `first`: the package had no rows before it. `undone_at`: when it was taken back.
+    """
 
     __tablename__ = "directory_import"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -304,42 +343,21 @@ class DirectoryImport(Base):
     started_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))
     counts: Mapped[dict[str, object]] = mapped_column(JSONB)
+    first: Mapped[bool] = mapped_column(server_default=text("false"))
+    undone_at: Mapped[dt.datetime | None]
 
 
-class DirectoryEntry(Base):
-    """One service at one location, as search reads it. What is confidential enters it only as coarse coverage (D1, D2).
+class DirectoryChange(Base):
+    """A row that a package's newest import changed, with what it held `before` (null where there was none).
 
-    `categories`: taxonomy codes with their ancestors. `cells`: "point:…" grid cells of a public place, or
-    "county:STATE/name" and "state:STATE" of a coverage area. `languages`: ISO 639 codes.
+    `after_digest` is of what the import made of it, and tells whether somebody has changed it since.
     """
 
-    __tablename__ = "directory_entry"
-    __table_args__ = (
-        CheckConstraint(
-            "not confidential or (latitude is null and longitude is null and place_note is null "
-            "and array_to_string(cells, ' ') !~ '(^| )point:')",
-            name="confidential_has_no_point",
-        ),
-        Index("directory_entry_search_idx", "words", "categories", "cells", postgresql_using="gin"),
+    __tablename__ = "directory_change"
+    import_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("directory_import.id", ondelete="CASCADE"), primary_key=True
     )
-    service_at_location_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("service_at_location.id"), primary_key=True)
-    service_id: Mapped[uuid.UUID | None] = reference("service", required=True)
-    organization_id: Mapped[uuid.UUID | None] = reference("organization", required=True)
-    agency_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("agency.id"))
-    package: Mapped[str]
-    confidential: Mapped[bool]
-    service_name: Mapped[str]
-    organization_name: Mapped[str]
-    words: Mapped[str] = mapped_column(TSVECTOR)
-    categories: Mapped[list[str]]
-    cells: Mapped[list[str]]
-    languages: Mapped[list[str]]
-    counties: Mapped[list[str]]
-    area: Mapped[str | None]
-    latitude: Mapped[float | None] = mapped_column(Double)
-    longitude: Mapped[float | None] = mapped_column(Double)
-    minimum_age: Mapped[Decimal | None] = mapped_column(Numeric)
-    maximum_age: Mapped[Decimal | None] = mapped_column(Numeric)
-    takes_children: Mapped[bool | None]
-    interpretation: Mapped[bool]
-    place_note: Mapped[str | None]
+    table_name: Mapped[str] = mapped_column(primary_key=True)
+    row_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    before: Mapped[dict[str, object] | None] = mapped_column(JSONB)
+    after_digest: Mapped[str]

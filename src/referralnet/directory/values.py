@@ -11,7 +11,7 @@ from functools import lru_cache
 import phonenumbers
 from babel import Locale
 
-from referralnet.directory.formats import WEEKDAYS
+from referralnet.directory.formats import TABLE_NAMES, WEEKDAYS
 
 
 class UnreadableValue(Exception):
@@ -130,6 +130,11 @@ def language_code(cell: str) -> str:
     raise UnreadableValue("not a language", "Write an ISO 639-1 code, e.g. es.")
 
 
+def entity(cell: str) -> str:
+    """The table that a row hangs on, by its HSDS name ("services" and "Service" are "service")."""
+    return TABLE_NAMES.get(cell.lower(), cell)
+
+
 SPECIAL: dict[tuple[str, str], Callable[[str], object]] = {
     ("location", "latitude"): degrees,
     ("location", "longitude"): degrees,
@@ -138,6 +143,8 @@ SPECIAL: dict[tuple[str, str], Callable[[str], object]] = {
     ("schedule", "byday"): days,
     ("phone", "number"): telephone,
     ("language", "code"): language_code,
+    ("attribute", "link_entity"): entity,
+    ("metadata", "resource_type"): entity,
     ("service_capacity", "available"): whole,
     ("service_capacity", "maximum"): whole,
 }

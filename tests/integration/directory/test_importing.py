@@ -164,8 +164,8 @@ async def test_progress_is_told_table_by_table(owner: Database, tmp_path: Path) 
     assert told["service"] == 1
 
 
-async def test_files_nobody_keeps_yet_are_told_with_their_rows(owner: Database, tmp_path: Path) -> None:
-    folder = write_shelter(tmp_path / "funded")
-    write_table(folder, "funding.csv", [{"id": "f1", "source": "A"}, {"id": "f2", "source": "B"}])
+async def test_files_that_hsds_does_not_have_are_told_with_their_rows(owner: Database, tmp_path: Path) -> None:
+    folder = write_shelter(tmp_path / "moody")
+    write_table(folder, "moods.csv", [{"id": "f1", "mood": "A"}, {"id": "f2", "mood": "B"}])
     result = await import_folder(owner, folder)
-    assert [row.message for row in result.problems.rows] == ["2 rows read and not kept: no table for them yet"]
+    assert [row.message for row in result.problems.rows] == ["2 rows read and not kept: HSDS has no such file"]

@@ -30,11 +30,11 @@ def difference(connection: Connection) -> list[object]:
 async def test_the_models_are_what_the_migration_made(owner: Database) -> None:
     async with owner.engine.connect() as connection:
         assert await connection.run_sync(difference) == []
-    assert len(OURS) == 22
+    assert len(OURS) == 26
 
 
 async def test_a_column_the_migration_does_not_have_would_be_seen(owner: Database) -> None:
     async with owner.engine.connect() as connection:
-        await connection.execute(text("alter table organization drop column tax_id"))
+        await connection.execute(text("alter table organization drop column tax_id cascade"))
         assert await connection.run_sync(difference) != []
         await connection.rollback()
