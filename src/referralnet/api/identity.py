@@ -13,7 +13,7 @@ from referralnet.api.context import Info
 from referralnet.api.errors import Refused
 from referralnet.api.paging import page_size
 from referralnet.api.performing import perform
-from referralnet.database.acting import AgencyKind, Member, Nobody, Role
+from referralnet.database.acting import AgencyKind, Member, Role
 from referralnet.errors import Refusal
 from referralnet.identity import agencies, sessions, sign_in, step_up, tasks
 from referralnet.identity.access import Permission
@@ -128,10 +128,10 @@ class IdentityMutation:
             if kind is sessions.SessionKind.BROWSER
             else timedelta(days=resources.settings.api_token_days_max)
         )
-        async with resources.database.transaction(Nobody()) as session:
-            opened = await sign_in.sign_in(
-                session, login, password, kind, lifetime=lifetime, keyring=resources.keyring, now=info.context.now
-            )
+        opened = await sign_in.sign_in(
+            resources.database, login, password, kind,
+            lifetime=lifetime, keyring=resources.keyring, now=info.context.now,
+        )  # fmt: skip
         if isinstance(opened, Refusal):
             return Refused.of(opened)
         return SignedIn(token=opened.token, expires_at=opened.expires_at)

@@ -69,6 +69,7 @@ class LimitComplexity(SchemaExtension):
         if context.graphql_document is not None:
             paged = paged_fields(context.schema._schema)  # noqa: SLF001 (Strawberry's extensions take it from there too)
             refuse_excess(context.graphql_document, context.variables or {}, paged)
+            refuse_unnamed(context.graphql_document, context._provided_operation_name)  # noqa: SLF001 (the other fills it in)
             refuse_nul(context.query or "", context.graphql_document, context.variables or {})
         context.validation_rules = (_StopAfterFewFaults, *context.validation_rules)
         yield
@@ -89,6 +90,13 @@ class _StopAfterFewFaults(ASTValidationRule):
                 raise ValidationAbortedError("There may be more: these are the first.")
 
         context.on_error = tell_first  # type: ignore[method-assign]
+
+
+def refuse_unnamed(document: DocumentNode, name: str | None) -> None:
+    """Raise where a document has several operations and none of them is named (GraphQL specification, 6.1)."""
+    operations = sum(isinstance(definition, OperationDefinitionNode) for definition in document.definitions)
+    if name is None and operations > 1:
+        raise GraphQLError("Name one operation of the document.", extensions={"code": "BAD_USER_INPUT"})
 
 
 def refuse_excess(document: DocumentNode, variables: Mapping[str, Any], paged: frozenset[str] = frozenset()) -> None:

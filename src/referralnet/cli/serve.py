@@ -15,9 +15,15 @@ def serve(
     """Serve the GraphQL API, the webhooks and the console."""
     import uvicorn
 
+    from referralnet.app import SettingMissing
+    from referralnet.encryption.keyring import KeyringUnusable
+    from referralnet.messaging.carriers.choosing import CarrierNotSet
+
     settings = load_settings()
-    if settings.database_url is None:
-        raise fail("REFERRALNET_DATABASE_URL is not set; `referralnet run` starts a network to try without it")
+    try:
+        make_app()
+    except (SettingMissing, KeyringUnusable, CarrierNotSet) as error:
+        raise fail(str(error)) from None
     uvicorn.run(
         "referralnet.cli.serve:make_app",
         factory=True,

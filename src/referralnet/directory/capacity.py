@@ -83,8 +83,3 @@ async def hold_unit(session: AsyncSession, service_id: UUID) -> UUID | None:
     if ids:
         raise NoCapacity
     return None
-
-
-async def free_unit(session: AsyncSession, capacity_id: UUID) -> bool:
-    """Give back a held unit, whoever ends the referral; False where none was held."""
-    return bool(await session.scalar(text("select directory_free_unit(:id)"), {"id": capacity_id}))

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member
-from referralnet.directory.capacity import free_unit
 from referralnet.errors import NotFound
 from referralnet.identity.tasks import open_task
 from referralnet.referrals.lifecycle import (
@@ -38,7 +37,6 @@ class Locked:
     target_agency_id: UUID
     service_at_location_id: UUID
     status: Status
-    held_capacity_id: UUID | None
     answer_due_at: datetime | None
     version: int
 
@@ -76,14 +74,13 @@ async def lock(session: AsyncSession, referral_id: UUID) -> Locked:
         Referral.target_agency_id,
         Referral.service_at_location_id,
         Referral.status,
-        Referral.held_capacity_id,
         Referral.answer_due_at,
         Referral.version,
     )
     row = (await session.execute(columns.where(Referral.id == referral_id).with_for_update())).one_or_none()
     if row is None:
         raise NotFound(field="referral_id")
-    return Locked(*row[:4], Status(row.status), row.held_capacity_id, row.answer_due_at, row.version)
+    return Locked(*row[:4], Status(row.status), row.answer_due_at, row.version)
 
 
 async def move(
@@ -111,8 +108,6 @@ async def move(
         .execution_options(synchronize_session=False)
     )
     assert moved is not None, "the row is locked, so nobody moved it"
-    if transition.to_status in ENDS and locked.held_capacity_id is not None:
-        await free_unit(session, locked.held_capacity_id)
     await _put_on_worklists(session, locked, transition, now)
     await record(
         session,

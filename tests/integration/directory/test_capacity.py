@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from referralnet.database.acting import Custodian, Member, Operator, Role
+from referralnet.database.acting import Actor, Custodian, Member, Operator, Role
 from referralnet.database.transactions import Database
-from referralnet.directory.capacity import NoCapacity, confirm_capacity, free_unit, hold_unit
+from referralnet.directory.capacity import NoCapacity, confirm_capacity, hold_unit
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, NotPermitted
 from tests.factories.directory import EVENING, Keeper
@@ -143,22 +143,22 @@ async def test_another_agency_holds_no_bed(app: Database, owner: Database, keepe
     assert await units(owner, service) == (2, 0)
 
 
-async def test_a_held_bed_is_given_back_by_whoever_ends_the_referral_and_only_once(
+@pytest.mark.rule("R2")
+async def test_nobody_frees_a_bed_but_the_end_of_the_referral_that_held_it(
     app: Database, worker: Database, owner: Database, keeper: Keeper, stranger: Member
 ) -> None:
     service, _capacity = await beds(owner)
     await set_units(owner, service, 2)
     async with app.transaction(keeper.intake) as session:
-        first, second = await hold_unit(session, service), await hold_unit(session, service)
-    assert first is not None
-    assert first == second
-    assert await units(owner, service) == (0, 2)
-    async with app.transaction(stranger) as session:
-        assert await free_unit(session, first)
-    async with worker.transaction(Custodian(stranger.agency_id)) as session:
-        assert await free_unit(session, first)
-        assert not await free_unit(session, first)
-    assert await units(owner, service) == (2, 0)
+        held = await hold_unit(session, service)
+    actors: list[tuple[Database, Actor]] = [
+        (app, stranger), (app, keeper.intake), (worker, Custodian(stranger.agency_id))
+    ]  # fmt: skip
+    for database, actor in actors:
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            async with database.transaction(actor) as session:
+                await session.execute(text("select directory_free_unit(:id)"), {"id": held})
+    assert await units(owner, service) == (1, 1)
 
 
 async def test_holding_a_bed_makes_its_count_no_fresher(app: Database, owner: Database, keeper: Keeper) -> None:

@@ -35,17 +35,16 @@ async def made(owner: Database, keyring: Keyring) -> MadeMember:
 
 
 class Door:
-    """Tries to sign in, each try in a transaction of its own, as the API does."""
+    """Tries to sign in, as the API does."""
 
     def __init__(self, app: Database, keyring: Keyring, clock: FixedClock) -> None:
         self.app, self._keyring, self.clock = app, keyring, clock
 
     async def attempt(self, login: str, password: str) -> OpenedSession | Refusal:
-        async with self.app.transaction(Nobody()) as session:
-            return await sign_in.sign_in(
-                session, login, password, SessionKind.BROWSER,
-                lifetime=timedelta(hours=12), keyring=self._keyring, now=self.clock.now(),
-            )  # fmt: skip
+        return await sign_in.sign_in(
+            self.app, login, password, SessionKind.BROWSER,
+            lifetime=timedelta(hours=12), keyring=self._keyring, now=self.clock.now(),
+        )  # fmt: skip
 
     async def fail(self, login: str, times: int) -> None:
         for _ in range(times):

@@ -200,3 +200,10 @@ async def test_of_several_operations_the_named_one_is_executed(client: Client) -
     assert named.json() == {"data": {"wrong": "Query"}}
     unknown = await client.http.post("/graphql", json={"query": document, "operationName": "c"})
     assert unknown.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_of_several_operations_none_is_executed_unless_one_is_named(client: Client) -> None:
+    answer = await client.http.post("/graphql", json={"query": "query a { me { memberId } } query b { me { roles } }"})
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "Name one operation" in error["message"]

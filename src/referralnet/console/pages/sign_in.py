@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from referralnet.console.cookies import Cookie, clear_cookie, set_cookie
 from referralnet.console.serving import PageRequest, go_to
-from referralnet.database.acting import Nobody
 from referralnet.errors import Refusal
 from referralnet.identity import sessions, sign_in
 from referralnet.identity.attempts import TooManyAttempts
@@ -53,13 +52,12 @@ async def close_session(request: PageRequest) -> Response:
 
 async def _sign_in(request: PageRequest, login: str, password: str) -> sessions.OpenedSession | Refusal:
     resources = request.desk.resources
-    async with resources.database.transaction(Nobody()) as session:
-        return await sign_in.sign_in(
-            session,
-            login,
-            password,
-            sessions.SessionKind.BROWSER,
-            lifetime=timedelta(hours=resources.settings.session_hours_max),
-            keyring=resources.keyring,
-            now=request.now,
-        )
+    return await sign_in.sign_in(
+        resources.database,
+        login,
+        password,
+        sessions.SessionKind.BROWSER,
+        lifetime=timedelta(hours=resources.settings.session_hours_max),
+        keyring=resources.keyring,
+        now=request.now,
+    )

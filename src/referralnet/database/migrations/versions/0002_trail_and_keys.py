@@ -63,7 +63,8 @@ def _trail() -> None:
           with check (agency_id = (select acting_agency()) and member_id is null);
         create policy worker_read on audit_event for select to referralnet_worker using (true);
         create policy worker_all on audit_link to referralnet_worker using (true);
-        grant insert, select on audit_event to referralnet_app, referralnet_worker;
+        grant select, insert (id, agency_id, member_id, action, subject_kind, subject_id, detail) on audit_event
+          to referralnet_app, referralnet_worker;
         grant select on audit_link to referralnet_app;
         grant insert, select on audit_link to referralnet_worker;
     """)

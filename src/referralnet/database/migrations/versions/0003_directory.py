@@ -258,8 +258,8 @@ create view directory_listing as
 grant select on directory_listing to referralnet_app, referralnet_worker;
 """
 
-# Accepting is in the hands of the agency that owns the bed, but a referral also ends by the sender or by the survivor.
-# Whoever ends it may give back a unit that was held, and nothing else: the count never passes what was held.
+# Accepting is in the hands of the agency that owns the bed, but a referral also ends by the sender or by the survivor:
+# the end of the referral gives the unit back, by a trigger, and nobody can call this. The count never passes what was held.
 FREE_UNIT = """
 create function directory_free_unit(capacity uuid) returns boolean
     language sql volatile security definer set search_path = public, pg_temp as $$
@@ -272,7 +272,6 @@ create function directory_free_unit(capacity uuid) returns boolean
     select exists (select from freed)
 $$;
 revoke all on function directory_free_unit(uuid) from public;
-grant execute on function directory_free_unit(uuid) to referralnet_app, referralnet_worker;
 """
 
 REFERENCES = {

@@ -217,7 +217,8 @@ def _history() -> None:
           foreign key (from_status, event) references referral_transition
         );
 
-        -- Security definer: it closes what stood on the other party's worklist, which the actor cannot see.
+        -- Security definer: it closes what stood on the other party's worklist, which the actor cannot see, and gives back
+        -- a unit that another agency counts.
         create function remember_referral_event() returns trigger language plpgsql security definer
           set search_path = public, pg_temp as $$
         begin
@@ -230,6 +231,9 @@ def _history() -> None:
             update task set done_at = new.changed_at, done_by = acting_member()
             where subject_kind = 'referral' and subject_id = new.id and done_at is null
               and kind in {WAITING_TASKS};
+          end if;
+          if old.held_capacity_id is not null and new.held_capacity_id is null then
+            perform directory_free_unit(old.held_capacity_id);
           end if;
           return null;
         end
