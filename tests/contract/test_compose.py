@@ -48,8 +48,8 @@ def test_it_is_what_the_compose_specification_allows() -> None:
 
 
 def test_there_is_a_service_for_each_part() -> None:
-    assert set(COMPOSE["services"]) == {"postgres", "migrate", "api", "worker", "proxy"}
-    assert set(OURS) == {"migrate", "api", "worker"}
+    assert set(COMPOSE["services"]) == {"postgres", "migrate", "operator", "api", "worker", "proxy"}
+    assert set(OURS) == {"migrate", "operator", "api", "worker"}
 
 
 @pytest.mark.parametrize("name", OURS)
