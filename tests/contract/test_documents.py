@@ -159,8 +159,8 @@ def test_every_command_that_is_told_is_there(path: Path) -> None:
         ("python -m tests.no_such_report", False),
         ("REFERRALNET_LISTEN_PORT=8500 referralnet serve", True),
         ("no-such-program now", False),
-        ("docker compose run --rm migrate audit verify", True),
-        ("docker compose run --rm migrate audit forget", False),
+        ("docker compose run --rm operator audit verify", True),
+        ("docker compose run --rm operator audit forget", False),
     ],
 )
 def test_a_command_that_does_not_exist_is_found(line: str, there: bool) -> None:
@@ -173,7 +173,7 @@ def is_there(line: str) -> bool:
         words = words[1:]
     program, arguments = words[0], words[1:]
     if words[:3] == ["docker", "compose", "run"]:
-        return is_command(typer.main.get_command(app), arguments[arguments.index("migrate") + 1 :])
+        return is_command(typer.main.get_command(app), arguments[arguments.index("operator") + 1 :])
     bare = program.removeprefix(".venv/bin/")
     if bare == "referralnet":
         return is_command(typer.main.get_command(app), arguments)
