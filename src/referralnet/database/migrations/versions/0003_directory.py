@@ -259,7 +259,8 @@ grant select on directory_listing to referralnet_app, referralnet_worker;
 """
 
 # Accepting is in the hands of the agency that owns the bed, but a referral also ends by the sender or by the survivor:
-# the end of the referral gives the unit back, by a trigger, and nobody can call this. The count never passes what was held.
+# the end of the referral gives the unit back, by a trigger, and nobody can call this. The count never passes what was
+# held.
 FREE_UNIT = """
 create function directory_free_unit(capacity uuid) returns boolean
     language sql volatile security definer set search_path = public, pg_temp as $$

@@ -217,8 +217,8 @@ def _history() -> None:
           foreign key (from_status, event) references referral_transition
         );
 
-        -- Security definer: it closes what stood on the other party's worklist, which the actor cannot see, and gives back
-        -- a unit that another agency counts.
+        -- Security definer: it closes what stood on the other party's worklist, which the actor cannot see, and gives
+        -- back a unit that another agency counts.
         create function remember_referral_event() returns trigger language plpgsql security definer
           set search_path = public, pg_temp as $$
         begin
