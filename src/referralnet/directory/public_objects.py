@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.directory.public_shapes import ONLY, SHAPES, references_of, row_sql
 
 Edge = tuple[str, str, bool]
-"""(parent's table, column, many): by `many` the column is the child's and names the parent, else the other way round."""
+"""(parent's table, column, many): where `many`, the column is the child's and names the parent, else the reverse."""
 
 
 @dataclass(frozen=True, slots=True)
