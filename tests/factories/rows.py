@@ -16,7 +16,7 @@ DIRECTORY = {
     f"public.{mapper.local_table.name}"  # type: ignore[attr-defined]
     for mapper in Base.registry.mappers
     if mapper.class_.__module__ == directory_tables.__name__
-} | {"public.directory_entry", "public.directory_import"}
+} | {"public.directory_entry", "public.directory_import", "public.directory_name", "public.directory_word"}
 """Tables of the directory area, which holds no case."""
 TABLES = """
   select pg_class.oid, quote_ident(nspname) || '.' || quote_ident(relname) as name
@@ -38,6 +38,8 @@ _VALUES = {
     "date": "current_date",
     "timestamp with time zone": "now()",
     "tsvector": "''",
+    "int4multirange[]": "'{}'",
+    "daterange[]": "'{}'",
 }
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.directory.places import CELLS_PER_DEGREE, zip_place
+from referralnet.directory.entry_names import rewrite_names
+from referralnet.directory.entry_traits import ACCESS, COST, HOURS, HOUSEHOLD, TIME_ZONE, TRAITS
+from referralnet.directory.places import CELLS_PER_DEGREE, area_time_zone, zip_place
 
 # Each term with the codes of itself and of everything above it.
 _TERMS = """
@@ -26,13 +28,15 @@ _TERMS = """
              where named.code = (select code from taxonomy_term where id = above.term_id)) as names
       from above group by above.term_id
 """
-_ZIP_POINTS = (
-    "create temp table zip_points (postal_code text primary key, latitude float8, longitude float8) on commit drop"
-)
-_ZIPS_WITHOUT_POINT = """
+_ZIP_POINTS = """
+    create temp table zip_points (
+        postal_code text primary key, latitude float8, longitude float8, time_zone text
+    ) on commit drop
+"""
+_AREA_ZONES = "create temp table area_zones (cell text primary key, time_zone text not null) on commit drop"
+_ZIPS_OF_PUBLIC_PLACES = """
     select distinct left(trim(address.postal_code), 5) from address join location on location.id = address.location_id
-     where location.package = :package and location.latitude is null and address.postal_code is not null
-       and not location.confidential
+     where location.package = :package and address.postal_code is not null and not location.confidential
 """
 # "Cook County, IL" -> county:IL/cook. With a digit or a second comma it is no county but somebody's street.
 _AREA_CELL = r"""case
@@ -44,6 +48,10 @@ end"""
 # What is shown of an area: of a hidden place its counties and states alone, not the free name beside them (D1).
 _AREA_NAME = """case when not listed.confidential then coalesce(service_area.name, extent)
                        else trim(split_part(extent, ',', 1)) end"""
+_AREAS_COVERED = f"""
+    select distinct {_AREA_CELL} as cell from service_area
+     where package = :package and gone_at is null and {_AREA_CELL} is not null
+"""  # noqa: S608 (our own names)
 
 _MADE = f"""
     create temp table made on commit drop as
@@ -62,7 +70,7 @@ _MADE = f"""
         select distinct on (listed.service_at_location_id) listed.service_at_location_id,
                concat_ws(' ', address.city, address.postal_code) as place_words,
                coalesce(listed.latitude, zip_points.latitude) as latitude,
-               coalesce(listed.longitude, zip_points.longitude) as longitude
+               coalesce(listed.longitude, zip_points.longitude) as longitude, zip_points.time_zone
           from listed
           left join address on address.location_id = listed.place_id and address.gone_at is null
           left join zip_points on zip_points.postal_code = left(trim(address.postal_code), 5)
@@ -71,7 +79,10 @@ _MADE = f"""
     )
     select listed.*, coalesce(spoken.codes, '{{}}') as languages_spoken, coalesce(area.cells, '{{}}') as area_cells,
            area.names as area_names, coalesce(kind.codes, '{{}}') as codes, kind.names as kind_names,
-           placed.place_words, placed.latitude as shown_latitude, placed.longitude as shown_longitude
+           placed.place_words, placed.latitude as shown_latitude, placed.longitude as shown_longitude,
+           cost.trait as cost_trait, coalesce(access.traits, '{{}}') as access_traits,
+           opening.spans as open_spans, opening.dates as open_dates, household.maximum as household_maximum,
+           {TIME_ZONE} as zone
       from listed
       left join placed using (service_at_location_id)
       left join lateral (
@@ -94,7 +105,10 @@ _MADE = f"""
            and ((attribute.link_entity = 'service' and attribute.link_id = listed.id)
              or (attribute.link_entity = 'service_at_location' and attribute.link_id = listed.service_at_location_id)
              or (attribute.link_entity = 'organization' and attribute.link_id = listed.organization_id))
-      ) kind on true
+      ) kind on true {COST} {ACCESS} {HOURS} {HOUSEHOLD}
+      left join lateral (
+        select time_zone from area_zones where area_zones.cell = any (area.cells) order by cell limit 1
+      ) area_zones on true
 """  # noqa: S608 (our own names)
 
 
@@ -105,9 +119,11 @@ def _words(language: str) -> str:
         "C": "kind_names",
         "D": "organization_words, case when not confidential then place_name end, place_words",
     }
+    # Whoever types without accents finds what is written with them, and the other way round.
     return " || ".join(
-        f"setweight(to_tsvector('{language}', concat_ws(' ', {columns})), '{weight}')"
+        f"setweight(to_tsvector('{language}', {said}), '{weight}')"
         for weight, columns in parts.items()
+        for said in (f"concat_ws(' ', {columns})", f"unaccent(concat_ws(' ', {columns}))")
     )
 
 
@@ -115,7 +131,7 @@ _ENTRY = f"""
     select service_at_location_id, id as service_id, organization_id, keeper as agency_id, of_package as package,
            confidential, name as service_name, organization_name,
            {_words("english")} || {_words("spanish")} as words,
-           array_remove(codes, 'confidential_location') as categories,
+           array_remove(array_remove(codes, 'confidential_location'), 'household_size') as categories,
            case when shown_latitude is null or shown_longitude is null then area_cells
                 else array['point:' || floor(shown_latitude * {CELLS_PER_DEGREE})::int || ':'
                                              || floor(shown_longitude * {CELLS_PER_DEGREE})::int] end as cells,
@@ -124,14 +140,22 @@ _ENTRY = f"""
            case when 'families_with_children' = any (codes) then true
                 when 'adults_only' = any (codes) then false end as takes_children,
            interpretation_services is not null as interpretation,
-           case when not confidential then note end as place_note
+           case when not confidential then note end as place_note,
+           array_remove({TRAITS}, null) as traits,
+           to_tsvector('english', concat_ws(' ', eligibility_description))
+               || to_tsvector('spanish', concat_ws(' ', eligibility_description)) as eligibility,
+           case when zone is not null then open_spans end as hours,
+           case when zone is not null then open_dates end as hours_valid,
+           case when open_spans is not null then zone end as time_zone,
+           household_maximum
       from made
 """  # noqa: S608 (our own names)
 
 _COLUMNS = (
     "service_id", "organization_id", "agency_id", "package", "confidential", "service_name", "organization_name",
     "words", "categories", "cells", "languages", "counties", "area", "latitude", "longitude", "minimum_age",
-    "maximum_age", "takes_children", "interpretation", "place_note",
+    "maximum_age", "takes_children", "interpretation", "place_note", "traits", "eligibility", "hours",
+    "hours_valid", "time_zone", "household_maximum",
 )  # fmt: skip
 _WRITE = f"""
     insert into directory_entry (service_at_location_id, {", ".join(_COLUMNS)})
@@ -150,21 +174,31 @@ _DROP_GONE = """
 
 async def rebuild_entries(session: AsyncSession, package: str) -> int:
     """Make the package's search rows what its records say; how many were written or dropped (owner role)."""
-    for statement in (_TERMS, _ZIP_POINTS):
+    for statement in (_TERMS, _ZIP_POINTS, _AREA_ZONES):
         await session.execute(text(statement))
-    codes = await session.scalars(text(_ZIPS_WITHOUT_POINT), {"package": package})
-    points = [
-        {"code": code, "latitude": place.latitude, "longitude": place.longitude}
-        for code in codes.all()
-        if (place := zip_place(code)) is not None
-    ]
-    if points:
-        await session.execute(text("insert into zip_points values (:code, :latitude, :longitude)"), points)
-    await session.execute(text("analyze pg_temp.zip_points, pg_temp.term_codes"))
+    await _bring_places(session, package)
+    await session.execute(text("analyze pg_temp.zip_points, pg_temp.area_zones, pg_temp.term_codes"))
     await session.execute(text(_MADE), {"package": package})
     await session.execute(text("create unique index on pg_temp.made (service_at_location_id)"))
     await session.execute(text("analyze pg_temp.made"))
     written = len((await session.execute(text(_WRITE))).all())
     dropped = len((await session.execute(text(_DROP_GONE), {"package": package})).all())
-    await session.execute(text("drop table pg_temp.made, pg_temp.zip_points, pg_temp.term_codes"))
+    await session.execute(text("drop table pg_temp.made, pg_temp.zip_points, pg_temp.area_zones, pg_temp.term_codes"))
+    await rewrite_names(session, package)
     return written + dropped
+
+
+async def _bring_places(session: AsyncSession, package: str) -> None:
+    """What is known of ZIP codes and counties and not by the database: their points and time zones."""
+    codes = await session.scalars(text(_ZIPS_OF_PUBLIC_PLACES), {"package": package})
+    points = [
+        {"code": code, "latitude": place.latitude, "longitude": place.longitude, "zone": place.time_zone}
+        for code in codes.all()
+        if (place := zip_place(code)) is not None
+    ]
+    if points:
+        await session.execute(text("insert into zip_points values (:code, :latitude, :longitude, :zone)"), points)
+    cells = await session.scalars(text(_AREAS_COVERED), {"package": package})
+    zones = [{"cell": cell, "zone": zone} for cell in cells.all() if (zone := area_time_zone(cell)) is not None]
+    if zones:
+        await session.execute(text("insert into area_zones values (:cell, :zone)"), zones)

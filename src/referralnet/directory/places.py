@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
+from zoneinfo import available_timezones
 
 import zipcodes
 
@@ -33,6 +34,8 @@ class Place:
     longitude: float
     county: str
     state: str
+    time_zone: str | None = None
+    """IANA name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,43 @@ class Surroundings:
 @lru_cache(maxsize=1)
 def _zip_places() -> dict[str, Place]:
     places = {}
+    zones = available_timezones()
     for row in zipcodes.list_all():  # type: ignore[no-untyped-call]
         county = str(row["county"]).lower().removesuffix(" county").strip()
         if row["lat"] and row["long"] and county:
             code, state = str(row["zip_code"]), str(row["state"])
-            places[code] = Place(code, float(row["lat"]), float(row["long"]), f"county:{state}/{county}", state)
+            zone = str(row["timezone"])
+            places[code] = Place(
+                code,
+                float(row["lat"]),
+                float(row["long"]),
+                f"county:{state}/{county}",
+                state,
+                zone if zone in zones else None,
+            )
     return places
+
+
+@lru_cache(maxsize=1)
+def _area_time_zones() -> dict[str, str]:
+    """Of each county and state, the zone of most of its ZIP codes."""
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for place in _zip_places().values():
+        if place.time_zone is not None:
+            counted[place.county][place.time_zone] += 1
+            counted[f"state:{place.state}"][place.time_zone] += 1
+    return {area: zones.most_common(1)[0][0] for area, zones in counted.items()}
+
+
+def area_time_zone(cell: str) -> str | None:
+    """The IANA time zone of a coverage cell ("county:IL/cook", "state:IL"), or None where it is unknown."""
+    return _area_time_zones().get(cell)
+
+
+def prepare_places() -> None:
+    """Read the ZIP codes now (about two seconds), and not when the first request asks for one."""
+    _places_by_cell()
+    _area_time_zones()
 
 
 @lru_cache(maxsize=1)

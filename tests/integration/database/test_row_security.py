@@ -22,6 +22,8 @@ WITHOUT_ROW_SECURITY = {
 }
 WITH_THEIR_OWNERS_RIGHTS = {
     "directory_listing": "a view that is fast because it asks once, and not for each row, whether a member acts",
+    "directory_names": "public names, asked for in the same way",
+    "directory_words": "words of public names, asked for in the same way",
 }
 # What may be read without acting in any agency: public listings, and the ids and times by which work is found.
 READ_BY_IDLE_WORKER = {
