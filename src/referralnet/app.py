@@ -24,6 +24,7 @@ from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.database.acting import Nobody
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
+from referralnet.hsds.endpoints import routes as hsds_routes
 from referralnet.jobs.work import Work
 from referralnet.messaging.carriers.choosing import choose_carrier, webhook_token
 from referralnet.messaging.sending import Sender
@@ -117,6 +118,7 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
             auth_token=token,
             public_base_url=settings.public_base_url,
         ),
+        *hsds_routes(resources.database, resources.clock, settings),
         *console.routes(resources, endpoint, example, phone),
     ]
 

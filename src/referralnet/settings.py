@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = Field(
         "production", description="In development introspection is on and the example pages may be served."
     )
+    public_directory: bool | None = Field(
+        None,
+        description="Serve the public part of the directory to anybody under /hsds. Without it: in development alone.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."
     )

@@ -48,13 +48,13 @@ CONDITIONS: dict[str, dict[str, str]] = {
         "modified_after": _OFFERED.format(condition="s.last_modified >= :modified_after"),
         "area": "t.id in (select e.service_at_location_id from published.entry e "
         "where e.counties && :area or cardinality(e.counties) = 0)",
-        "proximity_meters": "t.id in (select e.service_at_location_id from published.entry e "
-        f"where e.cells && :cells and {_METERS} <= :proximity_meters)",  # noqa: S608 (our own names)
+        "proximity_meters": "t.id in (select e.service_at_location_id from published.entry e "  # noqa: S608 (constants)
+        f"where e.cells && :cells and {_METERS} <= :proximity_meters)",
     },
     "organization": {
         "search": f"t.id in {_MATCHED.format(column='organization_id')} and not t.tells",
-        "terms": f"(t.id in {_TAGGED} or t.id in (select s.organization_id from published.service s "
-        f"where s.id in {_TAGGED}))",  # noqa: S608 (our own names)
+        "terms": f"(t.id in {_TAGGED} or t.id in (select s.organization_id from published.service s "  # noqa: S608
+        f"where s.id in {_TAGGED}))",
     },
     "taxonomy": {"search": _NAMED},
     "taxonomy_term": {
