@@ -17,6 +17,8 @@ DIRECTORY = {
     for mapper in Base.registry.mappers
     if mapper.class_.__module__ == directory_tables.__name__
 } | {"public.directory_entry", "public.directory_import", "public.directory_name", "public.directory_word"}
+DIRECTORY |= {f"public.{name}" for name in ("listing", "listing_own", "listing_change", "directory_duplicate")}
+DIRECTORY |= {"public.directory_duplicate_decision"}
 """Tables of the directory area, which holds no case."""
 TABLES = """
   select pg_class.oid, quote_ident(nspname) || '.' || quote_ident(relname) as name

@@ -32,6 +32,8 @@ class Action(StrEnum):
     APPOINTMENT_CHANGED = "appointment_changed"
     CONSENT_WITHDRAWN = "consent_withdrawn"
     CAPACITY_CONFIRMED = "capacity_confirmed"
+    LISTING_CHANGED = "listing_changed"
+    DUPLICATE_DECIDED = "duplicate_decided"
     TEXT_PLANNED = "text_planned"
     TEXT_SENT = "text_sent"
     TEXTS_STOPPED = "texts_stopped"

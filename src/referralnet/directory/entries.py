@@ -6,6 +6,8 @@ street, ZIP code or name of the place, no note about it (D1, D2, D3). A check on
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -111,6 +113,12 @@ _MADE = f"""
       ) area_zones on true
 """  # noqa: S608 (our own names)
 
+# Of one service, as a member: the note on its place is read by the function that puts the rows in place.
+_OWN_MADE = _MADE.replace(
+    "where at.package = :package", "where at.package = :package and at.service_id = :service"
+).replace("at.description as note", "cast(null as text) as note")
+_DROP_MADE = "drop table pg_temp.made, pg_temp.zip_points, pg_temp.area_zones, pg_temp.term_codes"
+
 
 def _words(language: str) -> str:
     parts = {
@@ -174,18 +182,35 @@ _DROP_GONE = """
 
 async def rebuild_entries(session: AsyncSession, package: str) -> int:
     """Make the package's search rows what its records say; how many were written or dropped (owner role)."""
-    for statement in (_TERMS, _ZIP_POINTS, _AREA_ZONES):
-        await session.execute(text(statement))
-    await _bring_places(session, package)
-    await session.execute(text("analyze pg_temp.zip_points, pg_temp.area_zones, pg_temp.term_codes"))
-    await session.execute(text(_MADE), {"package": package})
-    await session.execute(text("create unique index on pg_temp.made (service_at_location_id)"))
-    await session.execute(text("analyze pg_temp.made"))
+    await _make(session, _MADE, {"package": package})
     written = len((await session.execute(text(_WRITE))).all())
     dropped = len((await session.execute(text(_DROP_GONE), {"package": package})).all())
-    await session.execute(text("drop table pg_temp.made, pg_temp.zip_points, pg_temp.area_zones, pg_temp.term_codes"))
+    await session.execute(text(_DROP_MADE))
     await rewrite_names(session, package)
     return written + dropped
+
+
+async def refresh_own_entries(session: AsyncSession, service_id: UUID, package: str) -> int:
+    """Make the search rows of one service what its records say, as an agency admin who keeps it; how many there are.
+
+    The rows are the owner's: a function of the database puts them in place, and believes only what it reads itself.
+    """
+    await _make(session, _OWN_MADE, {"package": package, "service": service_id})
+    made = await session.scalar(text(f"select coalesce(jsonb_agg(to_jsonb(entry)), '[]')::text from ({_ENTRY}) entry"))  # noqa: S608 (our own names)
+    await session.execute(text(_DROP_MADE))
+    statement = text("select directory_keep_entries(:service, cast(:made as jsonb))")
+    return int(await session.scalar(statement, {"service": service_id, "made": made}) or 0)
+
+
+async def _make(session: AsyncSession, made: str, values: dict[str, object]) -> None:
+    """Bring what the rows are made from into the temporary table `made`."""
+    for statement in (_TERMS, _ZIP_POINTS, _AREA_ZONES):
+        await session.execute(text(statement))
+    await _bring_places(session, str(values["package"]))
+    await session.execute(text("analyze pg_temp.zip_points, pg_temp.area_zones, pg_temp.term_codes"))
+    await session.execute(text(made), values)
+    await session.execute(text("create unique index on pg_temp.made (service_at_location_id)"))
+    await session.execute(text("analyze pg_temp.made"))
 
 
 async def _bring_places(session: AsyncSession, package: str) -> None:

@@ -19,6 +19,8 @@ class Permission(StrEnum):
     READ_REFERRALS = "read_referrals"
     READ_DISCLOSURES = "read_disclosures"
     KEEP_CAPACITY = "keep_capacity"
+    KEEP_LISTING = "keep_listing"
+    DECIDE_DUPLICATES = "decide_duplicates"
     KEEP_MEMBERS = "keep_members"
     READ_TRAIL = "read_trail"
 
@@ -40,9 +42,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.READ_DISCLOSURES,
         Permission.KEEP_CAPACITY,
     },
-    Role.AGENCY_ADMIN: _EVERYBODY | {Permission.KEEP_CAPACITY, Permission.KEEP_MEMBERS},
+    Role.AGENCY_ADMIN: _EVERYBODY
+    | {
+        Permission.KEEP_CAPACITY,
+        Permission.KEEP_LISTING,
+        Permission.KEEP_MEMBERS,
+        Permission.DECIDE_DUPLICATES,
+    },
     # A4: these two read no case field.
-    Role.NETWORK_ADMIN: _EVERYBODY,
+    Role.NETWORK_ADMIN: _EVERYBODY | {Permission.DECIDE_DUPLICATES},
     Role.AUDITOR: _EVERYBODY | {Permission.READ_TRAIL},
 }
 
