@@ -1,4 +1,4 @@
-"""`referralnet directory …`: bring in HSDS packages and the project's taxonomy."""
+"""`referralnet directory …`: HSDS packages in and out, and the project's taxonomy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from referralnet.cli.directory_export import export
 from referralnet.cli.options import fail, load_settings, run_command
+from referralnet.cli.progress import with_progress
 
 if TYPE_CHECKING:
     from referralnet.directory.importing import ImportResult
 
 app = typer.Typer(help="The directory: HSDS packages and the taxonomy.", no_args_is_help=True)
+app.command()(export)
 ROWS_SHOWN_MAX = 20
 
 
@@ -34,7 +37,7 @@ def import_(
     Ends with 0 when the package came in, however much was mended or kept out, and with 1, changing nothing, when it
     cannot be read: the line says which file and column.
     """
-    result = _with_progress(lambda progress: run_command(_import(path, package, dry_run, progress)))
+    result = with_progress("Reading", lambda progress: run_command(_import(path, package, dry_run, progress)))
     _tell(result, dry_run=dry_run, report=report)
 
 
@@ -75,24 +78,6 @@ async def _taxonomy() -> ImportResult:
             return await import_taxonomy(session, now=SystemClock().now())
     finally:
         await database.close()
-
-
-def _with_progress(work: Callable[[Callable[[str, int], None]], ImportResult]) -> ImportResult:
-    """Show on standard error how many rows of which table have come, so that standard output holds the report alone."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("Reading")
-        rows = 0
-
-        def advance(table: str, more: int) -> None:
-            nonlocal rows
-            rows += more
-            shown.update(task, description=f"{table}: {rows} rows so far")
-
-        return work(advance)
 
 
 def _tell(result: ImportResult, *, dry_run: bool, report: Path | None) -> None:
