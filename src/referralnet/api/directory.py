@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -48,6 +49,14 @@ class PublicAddress:
     postal_code: str | None
 
 
+@strawberry.type(description="What of the question a service answers.")
+class MatchedTerm:
+    how: str = strawberry.field(description="category or language by code, synonym or spoken by a word typed, or word.")
+    term: str = strawberry.field(description="The code, or the word.")
+    typed: str | None
+    mended_from: str | None = strawberry.field(description="What was typed before its spelling was mended.")
+
+
 @strawberry.type(description="One service at one location (HSDS service_at_location), as a search finds it.")
 class ServiceAtLocation:
     id: UUID
@@ -74,6 +83,7 @@ class ServiceAtLocation:
     address: PublicAddress | None
     reasons_for: list[str] = strawberry.field(description="Codes: why it stands where it stands.")
     reasons_against: list[str] = strawberry.field(description="Codes: what speaks against it.")
+    matched: list[MatchedTerm] = strawberry.field(description="Which words, kinds and languages of the question match.")
 
     @classmethod
     def of(cls, hit: search.DirectoryHit) -> ServiceAtLocation:
@@ -100,6 +110,10 @@ class ServiceAtLocation:
             address=_address(hit.address),
             reasons_for=list(hit.reasons_for),
             reasons_against=list(hit.reasons_against),
+            matched=[
+                MatchedTerm(how=term.how, term=term.term, typed=term.typed, mended_from=term.mended_from)
+                for term in hit.matched
+            ],
         )
 
 
@@ -153,6 +167,25 @@ class ServiceSearchInput:
     age: int | None = None
     takes_children: bool = False
     available_tonight: bool = False
+    gender: str | None = strawberry.field(default=None, description="women, men or any.")
+    household_size: int | None = strawberry.field(default=None, description="People who must stay together, 1 to 20.")
+    costs: list[str] = strawberry.field(default_factory=list, description="free, sliding, fee.")
+    accessibility: list[str] = strawberry.field(
+        default_factory=list, description="As a need has them: step_free, sign_language, ...; all of them."
+    )
+    open_at: datetime | None = strawberry.field(default=None, description="Open then, by the hours of its own place.")
+    open_now: bool = False
+    accepting_now: bool = strawberry.field(default=False, description="A unit is confirmed free.")
+    capacity_confirmed_since: datetime | None = None
+    organization_id: UUID | None = None
+    agency_id: UUID | None = None
+    areas: list[str] = strawberry.field(
+        default_factory=list, description="Counties and states covered: county:IL/cook, state:IL."
+    )
+    eligibility_words: str = strawberry.field(default="", description="Looked for in who may come, and not elsewhere.")
+    only_stated: bool = strawberry.field(
+        default=False, description="Leave out whoever says nothing of what is asked for, instead of ranking it below."
+    )
 
 
 @strawberry.type
@@ -162,7 +195,8 @@ class DirectoryQuery:
         self, info: Info, search: ServiceSearchInput, first: int = 20, after: str | None = None
     ) -> ServiceAtLocationConnection:
         async with info.context.reading(Permission.SEARCH_DIRECTORY) as (session, _):
-            return await _search(session, search, page_size(first), after, info.context.now)
+            query = replace(directory_query(search, info.context.now), first=page_size(first), after=_position(after))
+            return await _search(session, query, info.context.now)
 
     @strawberry.field(description="The units your agency counts: free, held, and when somebody last said so.")
     async def unit_counts(self, info: Info) -> list[UnitCount]:
@@ -183,10 +217,9 @@ class DirectoryQuery:
             ]
 
 
-async def _search(
-    session: AsyncSession, asked: ServiceSearchInput, size: int, after: str | None, now: datetime
-) -> ServiceAtLocationConnection:
-    query = search.DirectoryQuery(
+def directory_query(asked: ServiceSearchInput, now: datetime) -> search.DirectoryQuery:
+    """The question as the directory takes it."""
+    return search.DirectoryQuery(
         words=asked.words,
         categories=tuple(asked.categories),
         languages=tuple(asked.languages),
@@ -195,9 +228,22 @@ async def _search(
         age=asked.age,
         takes_children=asked.takes_children,
         available_tonight=asked.available_tonight,
-        first=size,
-        after=_position(after),
+        gender=asked.gender,
+        household_size=asked.household_size,
+        costs=tuple(asked.costs),
+        accessibility=tuple(asked.accessibility),
+        open_at=asked.open_at or (now if asked.open_now else None),
+        accepting_now=asked.accepting_now,
+        capacity_confirmed_since=asked.capacity_confirmed_since,
+        organization_id=asked.organization_id,
+        agency_id=asked.agency_id,
+        areas=tuple(asked.areas),
+        eligibility_words=asked.eligibility_words,
+        only_stated=asked.only_stated,
     )
+
+
+async def _search(session: AsyncSession, query: search.DirectoryQuery, now: datetime) -> ServiceAtLocationConnection:
     hits = await search.search(session, query, now=now)
     edges = [
         ServiceAtLocationEdge(
@@ -208,7 +254,7 @@ async def _search(
     # A full page may be the last: one more request finds nothing, which costs less than a row too many on every page.
     return ServiceAtLocationConnection(
         edges=edges,
-        page_info=PageInfo(has_next_page=len(hits) == size, end_cursor=edges[-1].cursor if edges else None),
+        page_info=PageInfo(has_next_page=len(hits) == query.first, end_cursor=edges[-1].cursor if edges else None),
     )
 
 

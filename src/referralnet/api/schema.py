@@ -12,6 +12,7 @@ from strawberry.types import ExecutionContext
 
 from referralnet.api.consent import ConsentMutation, ConsentQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
+from referralnet.api.directory_search import DirectorySearchQuery
 from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
@@ -23,7 +24,7 @@ DOCUMENTS_CACHED_MAX = 512
 
 
 @strawberry.type(description="What can be asked.")
-class Query(IdentityQuery, DirectoryQuery, SurvivorQuery, ConsentQuery, ReferralQuery, TextQuery):
+class Query(IdentityQuery, DirectoryQuery, DirectorySearchQuery, SurvivorQuery, ConsentQuery, ReferralQuery, TextQuery):
     pass
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from referralnet.directory.taxonomy import above, meanings
+from referralnet.directory.taxonomy import Meaning, above, meanings
 
 PHRASE_WORDS_MAX = 4
 
@@ -22,6 +22,8 @@ class Understood:
     takes_children: bool = False
     available_tonight: bool = False
     words: str = ""
+    phrases: tuple[tuple[str, Meaning], ...] = ()
+    """What was typed, in lower case, beside what it was taken for."""
 
 
 def understand(text: str) -> Understood:
@@ -30,11 +32,14 @@ def understand(text: str) -> Understood:
     known = meanings()
     hints: dict[str, list[str]] = {"category": [], "language": [], "takes_children": [], "available_tonight": []}
     kept: list[str] = []
+    phrases: list[tuple[str, Meaning]] = []
     at = 0
     while at < len(words):
         for length in range(min(PHRASE_WORDS_MAX, len(words) - at), 0, -1):
-            meaning = known.get(" ".join(words[at : at + length]).lower())
+            phrase = " ".join(words[at : at + length]).lower()
+            meaning = known.get(phrase)
             if meaning is not None:
+                phrases.append((phrase, meaning))
                 hints[meaning.kind].append(meaning.code)
                 kept += words[at : at + length] if meaning.kind == "category" else []
                 at += length
@@ -48,6 +53,7 @@ def understand(text: str) -> Understood:
         takes_children=bool(hints["takes_children"]),
         available_tonight=bool(hints["available_tonight"]),
         words=" ".join(kept),
+        phrases=tuple(phrases),
     )
 
 

@@ -65,6 +65,28 @@ def above(code: str) -> set[str]:
     return codes
 
 
+def one_level_below(codes: tuple[str, ...]) -> list[str]:
+    """The codes right below these; below a leaf itself; the uppermost ones where none is given."""
+    parents = _parents()
+    if not codes:
+        return sorted(code for code in _names()["en"] if code not in parents)
+    return sorted({code for code, parent in parents.items() if parent in codes} | {*codes})
+
+
+def name_of(code: str, language: str) -> str | None:
+    """What a term is called in a language (English where it has no name in that one), or None for no term of ours."""
+    names = _names()
+    return names.get(language, {}).get(code) or names["en"].get(code)
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, dict[str, str]]:
+    names: dict[str, dict[str, str]] = {"en": {}}
+    for row in _rows("taxonomy_terms.csv"):
+        names.setdefault(row["language"], {})[row["code"]] = row["name"]
+    return names
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     with path("providers", "taxonomy", name).open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))

@@ -31,7 +31,7 @@ WITHOUT_TOKEN = {"signIn"}
 # They end or open something of the session itself; doing so twice is doing it once, or is refused by the code.
 WITHOUT_IDEMPOTENCY_KEY = {"signIn", "signOut", "stepUp"}
 # What somebody without a part in any case may still ask.
-OPEN_TO_ALL_ROLES = {"me", "agencies", "searchServices"}
+OPEN_TO_ALL_ROLES = {"me", "agencies", "searchServices", "searchFacets", "suggestNames"}
 
 
 @pytest_asyncio.fixture(scope="module")

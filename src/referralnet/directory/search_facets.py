@@ -1,0 +1,95 @@
+"""How many of the listings found are of each kind, so that a broad question can be narrowed by what there is.
+
+Counted are categories, languages, counties and states covered, cost, ways in, whom it serves, and whether a unit is
+confirmed free. Nothing finer than a county is counted, and of a confidential place only what its service says (D1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import TextClause
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.directory.search import prepare_mended
+from referralnet.directory.search_query import DirectoryQuery, check
+from referralnet.directory.search_sql import Shape, bind, reach, within
+from referralnet.directory.taxonomy import name_of
+
+COUNTED_MAX = 2_000
+"""Listings counted at most: beyond it every count is a lower bound."""
+CODES_MAX = 40
+"""Codes told of one facet, the most frequent first."""
+KINDS = ("category", "language", "county", "state", "cost", "access", "gender", "accepting_now")
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCount:
+    """`code` as the filter of that kind takes it; `name` of a category in the language asked for, else None."""
+
+    code: str
+    name: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """`at_least`: more than COUNTED_MAX match, so that every number is a lower bound."""
+
+    total: int
+    at_least: bool
+    counts: dict[str, tuple[FacetCount, ...]]
+
+
+async def search_facets(session: AsyncSession, query: DirectoryQuery, *, now: datetime, language: str = "en") -> Facets:
+    """Count what a search for `query` finds, in one statement (all zero for nobody: row security).
+
+    Raises:
+        UnknownZip: there is no such ZIP code.
+        InvalidInput: a bound is passed; `.field` names it.
+    """
+    check(query)
+    _query, _understood, shape, given, _mended = await prepare_mended(session, query, now)
+    statement, names = facets_statement(shape)
+    rows = await session.execute(statement, {name: given[name] for name in names})
+    found: dict[str, list[FacetCount]] = {kind: [] for kind in (*KINDS, "total", "reached")}
+    for kind, code, count in rows:
+        found.setdefault(kind, []).append(
+            FacetCount(_filter_code(kind, code), name_of(code, language) if kind == "category" else None, count)
+        )
+    total, reached = (sum(row.count for row in found.pop(kind)) for kind in ("total", "reached"))
+    counts = {
+        kind: tuple(sorted(rows, key=lambda row: (-row.count, row.code))[:CODES_MAX]) for kind, rows in found.items()
+    }
+    return Facets(min(total, COUNTED_MAX), reached > COUNTED_MAX, counts)
+
+
+def _filter_code(kind: str, code: str) -> str:
+    return f"{kind}:{code}" if kind in {"county", "state"} else code
+
+
+def facets_statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
+    """The statement that counts what a search of this shape finds, and its parameters' names."""
+    return _statement(shape.filters)
+
+
+@lru_cache(maxsize=512)
+def _statement(filters: tuple[str, ...]) -> tuple[TextClause, tuple[str, ...]]:
+    return bind(f"""
+    {reach(Shape(filters), COUNTED_MAX + 1, with_free=True)}, counted as materialized (
+        select entry.* from reached entry where {within()}
+    )
+    select 'total' as kind, '' as code, count(*) as count from counted
+    union all select 'reached', '', count(*) from reached
+    union all
+    select 'category', code, count(*) from counted cross join unnest(counted.categories) code
+     where code = any (cast(:facet_categories as text[])) group by code
+    union all
+    select split_part(trait, ':', 1), split_part(trait, ':', 2), count(*)
+      from counted cross join unnest(counted.traits) trait where trait !~ '^hours:' group by trait
+    union all
+    select 'accepting_now', 'true', count(*) from counted
+     where service_id = any (array(select service_id from free))
+    """)  # noqa: S608 (fixed parts; every value is a parameter)
