@@ -90,6 +90,7 @@ async def test_no_filter_finds_what_is_hidden(http: httpx2.AsyncClient, question
 
 @pytest.mark.rule("D3")
 async def test_no_distance_to_a_hidden_place_is_asked_or_answered(http: httpx2.AsyncClient) -> None:
+    places: list[dict[str, str]] = []
     for meters in (1_000, 50_000, 500_000):
         near = await http.get(f"/hsds/service_at_locations?postcode=61104&proximity={meters}&per_page=100")
         places = [one["location"] for one in near.json()["contents"]]
