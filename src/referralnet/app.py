@@ -36,8 +36,8 @@ class SettingMissing(Exception):
     """A setting is needed for this and has no value."""
 
 
-def open_database(settings: Settings, role: str) -> Database:
-    """The database as `role`: app, worker or owner.
+def open_database(settings: Settings, role: str, *, command_timeout_seconds: float | None = None) -> Database:
+    """The database as `role`: app, worker or owner; with its own timeout where a statement may take long.
 
     Raises:
         SettingMissing: naming the variable.
@@ -49,7 +49,7 @@ def open_database(settings: Settings, role: str) -> Database:
     return Database(
         url.get_secret_value(),
         connections_max=settings.database_connections_max,
-        command_timeout_seconds=settings.database_command_timeout_seconds,
+        command_timeout_seconds=command_timeout_seconds or settings.database_command_timeout_seconds,
     )
 
 

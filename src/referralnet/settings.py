@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     database_command_timeout_seconds: float = Field(
         30.0, gt=0, le=600, description="A statement that takes longer is given up."
     )
+    database_import_timeout_seconds: float = Field(
+        3_600.0, gt=0, le=86_400, description="The same for one statement of a directory import or of taking one back."
+    )
     data_folder: Path = Field(
         Path(".referralnet"), description="Where the private server, its keyring and the example phone are kept."
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Table
 
 from referralnet.database.tables import Base
 from referralnet.directory import tables as _tables  # noqa: F401 (declares the tables)
-from referralnet.directory.formats import FILES, LINKS
+from referralnet.directory.formats import LINKS
 from referralnet.directory.values import BY_TYPE, SPECIAL
 
 # Kept by ReferralNet itself; no package brings them.
@@ -49,12 +49,7 @@ def columns_of(table: str) -> tuple[Column, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=1)
-def referenced_tables() -> frozenset[str]:
-    """Tables whose ids other rows may name, so that an import remembers them: all but those that hang on the others."""
-    return frozenset(FILES) - {table for table, _column in LINKS}
-
-
+@lru_cache(maxsize=16_384)
 def record_id(package: str, table: str, source_id: str) -> uuid.UUID:
     """The same record has the same id in every import."""
     return uuid.uuid5(NAMESPACE, f"{package}\x1f{table}\x1f{source_id}")

@@ -5,9 +5,10 @@ A mark is taken from an import and never taken away by one: a package that lost 
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Result, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.errors import NotFound, Refusal
@@ -77,14 +78,12 @@ _LOCATIONS = """
       from judged
      where judged.id = location.id
        and (location.confidential, location.agency_id) is distinct from (judged.confidential, judged.agency_id)
-    returning location.id
 """
 _CAPACITY = """
     update service_capacity set agency_id = organization.agency_id
       from service join organization on organization.id = service.organization_id
      where service.id = service_capacity.service_id and service_capacity.package = :package
        and service_capacity.agency_id is distinct from organization.agency_id
-    returning service_capacity.id
 """
 _UNMARKED = """
     select count(*) from location
@@ -102,17 +101,25 @@ _UNMARKED = """
 
 async def refresh_custody(session: AsyncSession, package: str) -> int:
     """Judge every place of a package anew and carry the answer to the rows that hang on it; how many rows changed."""
-    changed = len((await session.execute(text(_LOCATIONS), {"package": package, "term": CONFIDENTIAL_TERM})).all())
-    for table, place in PLACE_OF.items():
-        statement = f"""
-            update {table} t set confidential = location.confidential, agency_id = location.agency_id
-              from location
-             where t.package = :package and location.id = {place}
-               and (t.confidential, t.agency_id) is distinct from (location.confidential, location.agency_id)
-            returning t.id
-        """  # noqa: S608 (names of our own tables)
-        changed += len((await session.execute(text(statement), {"package": package})).all())
-    return changed + len((await session.execute(text(_CAPACITY), {"package": package})).all())
+    changed = _rows_of(await session.execute(text(_LOCATIONS), {"package": package, "term": CONFIDENTIAL_TERM}))
+    for table in PLACE_OF:
+        changed += await refresh_custody_of(session, package, table)
+    return changed + _rows_of(await session.execute(text(_CAPACITY), {"package": package}))
+
+
+async def refresh_custody_of(session: AsyncSession, package: str, table: str) -> int:
+    """Carry what holds of the places to the rows of one table of PLACE_OF; how many rows changed."""
+    statement = f"""
+        update {table} t set confidential = location.confidential, agency_id = location.agency_id
+          from location
+         where t.package = :package and location.id = {PLACE_OF[table]}
+           and (t.confidential, t.agency_id) is distinct from (location.confidential, location.agency_id)
+    """  # noqa: S608 (names of our own tables)
+    return _rows_of(await session.execute(text(statement), {"package": package}))
+
+
+def _rows_of(done: Result[Any]) -> int:
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 async def count_unmarked(session: AsyncSession, package: str) -> int:

@@ -11,12 +11,16 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.directory.changes import forget_earlier_changes
 from referralnet.directory.custody import count_unmarked, refresh_custody
+from referralnet.directory.documents import unpack_documents
 from referralnet.directory.entries import rebuild_entries
 from referralnet.directory.formats import FILES
-from referralnet.directory.merging import Counts, merge
+from referralnet.directory.history import HISTORY_ROWS_MAX, write_history
+from referralnet.directory.kept import tell_kept
+from referralnet.directory.merging import Counts, Merging
 from referralnet.directory.packages import Package, open_package
-from referralnet.directory.problems import Problems, Severity
+from referralnet.directory.problems import Problems, RowProblem, Severity
 from referralnet.directory.reading import Reading, Record
 from referralnet.directory.stand_ins import stand_ins
 from referralnet.directory.tables import DirectoryImport
@@ -57,11 +61,13 @@ async def import_package(
     now: dt.datetime,
     dry_run: bool = False,
     progress: Progress = _silent,
+    spool: Callable[[RowProblem], None] | None = None,
 ) -> ImportResult:
-    """Import a folder or a zip of HSDS CSV files in the transaction of `session` (owner role, Operator).
+    """Import a folder or zip of HSDS files, CSV or JSON, or one JSON file, in the owner's transaction of an Operator.
 
     `name` is what the package is called: the same name later means the same records. A `dry_run` does it and
-    undoes it, so that the result tells what would have happened. `progress` is told of each table's rows as they come.
+    undoes it, so that the result tells what would have happened. `progress` is told of each table's rows as they come,
+    `spool` of each problem as it is met; the result holds the first 10,000 of them.
 
     Raises:
         PackageUnreadable: the package cannot be read; the transaction must be rolled back.
@@ -71,7 +77,7 @@ async def import_package(
     async with session.begin_nested() as undoable:
         if package.name != TAXONOMY_PACKAGE and not await shared_terms(session):
             await import_taxonomy(session, now=now)
-        result = await _import(session, package, now=now, progress=progress)
+        result = await _import(session, package, now=now, progress=progress, problems=Problems(spool))
         if dry_run:
             await undoable.rollback()
     return result
@@ -81,7 +87,7 @@ async def import_taxonomy(session: AsyncSession, *, now: dt.datetime, progress: 
     """Load providers/taxonomy; where it changed, every package's search rows follow."""
     package = open_package(published_path("providers", "taxonomy"), TAXONOMY_PACKAGE)
     package.others.clear()  # synonyms.csv is read by search, not by an import
-    result = await _import(session, package, now=now, progress=progress)
+    result = await _import(session, package, now=now, progress=progress, problems=Problems())
     if result.changed:
         for (name,) in (await session.execute(text("select distinct package from service_at_location"))).all():
             await refresh_custody(session, name)
@@ -89,26 +95,59 @@ async def import_taxonomy(session: AsyncSession, *, now: dt.datetime, progress: 
     return result
 
 
-async def _import(session: AsyncSession, package: Package, *, now: dt.datetime, progress: Progress) -> ImportResult:
-    problems = Problems()
+async def _import(
+    session: AsyncSession, package: Package, *, now: dt.datetime, progress: Progress, problems: Problems
+) -> ImportResult:
+    shelf = unpack_documents(package, problems)
+    try:
+        return await _import_rows(session, package, now=now, progress=progress, problems=problems)
+    finally:
+        shelf.close()
+
+
+async def _import_rows(
+    session: AsyncSession, package: Package, *, now: dt.datetime, progress: Progress, problems: Problems
+) -> ImportResult:
     reading = Reading(package.name, problems, await shared_terms(session))
     for source in package.folded:
         reading.fold(source, package)
-    counts = {}
-    for table in FILES:
-        counts[table] = await merge(
-            session, table, package.name, _records(reading, package, table), now=now, progress=progress
-        )
+    reading.learn_ids_ahead(package)
+    kept = await _begin(session, package.name, now)
+    merging = Merging(session, kept.id, package.name, now, remember=not kept.first, progress=progress)
+    counts = {table: await merging.merge(table, _records(reading, package, table)) for table in FILES}
     custody_changed = await refresh_custody(session, package.name)
-    entries_changed = 0
-    if custody_changed or any(count.changed for count in counts.values()):
-        entries_changed = await rebuild_entries(session, package.name)
+    changed = any(count.changed for count in counts.values())
+    entries_changed = await rebuild_entries(session, package.name) if custody_changed or changed else 0
     await _tell_the_rest(session, package, problems)
+    await tell_kept(session, package.name, problems, now=now)
     result = ImportResult(package.name, package.version, counts, entries_changed, problems)
-    if result.changed:
-        session.add(_remembered(result, now))
+    if not result.changed:
+        await session.delete(kept)
         await session.flush()
+        return result
+    await forget_earlier_changes(session, package.name, kept.id)
+    if not kept.first and (await write_history(session, package.name, kept.id, now=now)).bounded:
+        message = f"more than {HISTORY_ROWS_MAX} fields changed: the history tells the first ones"
+        problems.add(Severity.NOTE, "metadata.csv", 0, "", "", message)
+    kept.counts, kept.finished_at = _told(result), dt.datetime.now(dt.UTC)
+    await session.flush()
     return result
+
+
+async def _begin(session: AsyncSession, package: str, now: dt.datetime) -> DirectoryImport:
+    """The import's own row; it is the package's first one where no row of the package is there."""
+    known = text("""
+        select exists (select from directory_import where package = :package and undone_at is null)
+            or exists (select from organization where package = :package)
+            or exists (select from taxonomy_term where package = :package)
+    """)
+    first = not await session.scalar(known, {"package": package})
+    kept = DirectoryImport(
+        id=uuid.uuid4(), package=package, started_at=now, finished_at=dt.datetime.now(dt.UTC), counts={}, first=first
+    )
+    session.add(kept)
+    await session.flush()
+    return kept
 
 
 def _records(reading: Reading, package: Package, table: str) -> Iterator[Record]:
@@ -118,15 +157,12 @@ def _records(reading: Reading, package: Package, table: str) -> Iterator[Record]
         yield from stand_ins(reading, package)
 
 
-def _remembered(result: ImportResult, now: dt.datetime) -> DirectoryImport:
-    told = {
+def _told(result: ImportResult) -> dict[str, object]:
+    return {
         table: {"inserted": count.inserted, "updated": count.updated, "unchanged": count.unchanged, "gone": count.gone}
         for table, count in result.counts.items()
         if count.read or count.gone
     }
-    return DirectoryImport(
-        id=uuid.uuid4(), package=result.package, started_at=now, finished_at=dt.datetime.now(dt.UTC), counts=told
-    )
 
 
 _STREET_TOLD = """
@@ -138,6 +174,7 @@ _STREET_TOLD = """
        and concat_ws(' ', service.name, service.description, service.eligibility_description,
                      service.application_process, organization.name, organization.description)
            ilike any (array['%' || address.address_1 || '%', '%' || address.postal_code || '%'])
+     limit 1000
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -39,28 +39,39 @@ class RowProblem:
         return f"{place}{column}: {self.severity}: {self.message}{shape}. {self.hint}".rstrip()
 
 
+ROWS_KEPT_MAX = 10_000
 Group = tuple[Severity, str, str, str, str]
 
 
 @dataclass(slots=True)
 class Problems:
-    """The problems of one import, in the order they were met."""
+    """The problems of one import: all of them counted, the first ones kept, each told to `spool` as it is met."""
 
+    spool: Callable[[RowProblem], None] | None = None
     rows: list[RowProblem] = field(default_factory=list)
+    """The first ROWS_KEPT_MAX, in the order they were met: a package may have a problem in each of a million rows."""
+    counts: Counter[Group] = field(default_factory=Counter)
 
     def add(
         self, severity: Severity, file: str, line: int, column: str, value: str, message: str, hint: str = ""
     ) -> None:
-        self.rows.append(RowProblem(file, line, column, shape_of(value), severity, message, hint))
+        problem = RowProblem(file, line, column, shape_of(value), severity, message, hint)
+        self.counts[severity, file, column, message, hint] += 1
+        if len(self.rows) < ROWS_KEPT_MAX:
+            self.rows.append(problem)
+        if self.spool is not None:
+            self.spool(problem)
+
+    def __len__(self) -> int:
+        return self.counts.total()
 
     def groups(self) -> Iterator[tuple[Group, int]]:
         """(severity, file, column, message, hint) with how often, the most frequent first within each severity."""
-        counts = Counter((row.severity, row.file, row.column, row.message, row.hint) for row in self.rows)
         order = list(Severity)
-        yield from sorted(counts.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0]))
+        yield from sorted(self.counts.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0]))
 
     def count(self, severity: Severity) -> int:
-        return sum(row.severity is severity for row in self.rows)
+        return sum(times for group, times in self.counts.items() if group[0] is severity)
 
 
 class PackageUnreadable(Exception):

@@ -10,31 +10,32 @@ from collections.abc import Iterator
 from itertools import islice
 
 from referralnet.directory.columns import columns_of, record_id
+from referralnet.directory.fingerprints import IdSet
 from referralnet.directory.packages import Package
 from referralnet.directory.problems import Severity
-from referralnet.directory.reading import Reading, Record
+from referralnet.directory.reading import ID_LETTERS_MAX, Reading, Record
 
 
 def stand_ins(reading: Reading, package: Package) -> Iterator[Record]:
     """An organization for every id that services give and no row has; called when the organizations have been read."""
-    known = reading.known.setdefault("organization", {})
+    met, missing = reading.met["organization"], IdSet()
     for source in package.files.get("service", []):
         names = [name.lower() for name in source.header()]
         if "organization_id" not in names:
             continue
         position = names.index("organization_id")
-        missing: set[str] = set()
         for line, cells in islice(source.rows(), 1, None):
-            wanted = cells[position].strip() if position < len(cells) else ""
-            if not wanted or (wanted in known and wanted not in missing):
+            wanted = cells[position].replace("\x00", "").strip() if position < len(cells) else ""
+            own = record_id(reading.package, "organization", wanted)
+            if not wanted or len(wanted) > ID_LETTERS_MAX or (own in met and own not in missing):
                 continue
             message = "names an organization that the package does not describe: kept under a stand-in name"
             reading.problems.add(
                 Severity.MENDED, source.name, line, "organization_id", wanted, message, "Add it to organizations.csv."
             )
-            if wanted not in missing:
-                missing.add(wanted)
-                known[wanted] = record_id(reading.package, "organization", wanted)
+            if own not in missing:
+                missing.add(own)
+                met.add(own)
                 named = f"Organization {wanted} (not named by its directory)"
                 values = [named if column.name == "name" else None for column in columns_of("organization")]
-                yield (known[wanted], reading.package, wanted, *values)
+                yield (own, reading.package, wanted, *values)

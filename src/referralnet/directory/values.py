@@ -13,6 +13,8 @@ from babel import Locale
 
 from referralnet.directory.formats import TABLE_NAMES, WEEKDAYS
 
+YEAR_MIN, YEAR_MAX = 1900, 2200
+
 
 class UnreadableValue(Exception):
     """A cell does not hold what its column is for."""
@@ -27,7 +29,8 @@ def number(cell: str) -> Decimal:
         value = Decimal(cell.replace(",", ""))
     except InvalidOperation:
         raise UnreadableValue("not a number", "Write digits alone, e.g. 18.") from None
-    if not value.is_finite():
+    # 1e999999999 is a number to Python and fills the memory of whoever writes it out.
+    if not value.is_finite() or not -20 <= value.adjusted() <= 20 or len(value.as_tuple().digits) > 40:
         raise UnreadableValue("not a number", "Write digits alone, e.g. 18.")
     return value
 
@@ -59,18 +62,28 @@ def instant(cell: str) -> dt.datetime:
         value = dt.datetime.fromisoformat(cell)
     except ValueError:
         raise UnreadableValue("not a time", "Write YYYY-MM-DDTHH:MM:SS.sssZ.") from None
+    # The first and the last day of Python's calendar are none in every zone.
+    if not YEAR_MIN <= value.year <= YEAR_MAX:
+        raise UnreadableValue(f"not a time from {YEAR_MIN} to {YEAR_MAX}", "Write YYYY-MM-DDTHH:MM:SS.sssZ.")
     return value if value.tzinfo else value.replace(tzinfo=dt.UTC)
 
 
-_TIME = re.compile(r"(\d{1,2}):?(\d{2})(?::\d{2}(?:\.\d+)?)?\s*([ap]\.?m\.?)?\s*(Z|[+-]\d{2}:?\d{2})?", re.IGNORECASE)
+_TIME = re.compile(
+    r"(\d{1,2})(?::?(\d{2})(?::\d{2}(?:\.\d+)?)?|(?=\s*[ap]))\s*([ap]\.?m\.?)?\s*(Z|[+-]\d{2}:?\d{2})?",
+    re.IGNORECASE | re.ASCII,
+)
+_SPAN = re.compile(r".*\d.*(?:-|\u2013|\u2014|\bto\b|\ba\b).*\d.*", re.IGNORECASE)
 
 
 def time_of_day(cell: str) -> str:
-    """HH:MM with the offset where there was one: "9:00" and "9:00 am" are "09:00", "24:00" stays (HSDS opens_at)."""
+    """HH:MM with the offset where there was one: "9:00" and "9 am" are "09:00", "24:00" stays (HSDS opens_at)."""
     match = _TIME.fullmatch(cell)
+    if match is None and _SPAN.fullmatch(cell):
+        hint = "Write the first in opens_at and the second in closes_at, each as HH:MM."
+        raise UnreadableValue("two times in one cell", hint)
     if match is None:
         raise UnreadableValue("not a time of day", "Write HH:MM, e.g. 09:00.")
-    hour, minute, half, offset = int(match[1]), int(match[2]), (match[3] or "")[:1].lower(), match[4] or ""
+    hour, minute, half, offset = int(match[1]), int(match[2] or 0), (match[3] or "")[:1].lower(), match[4] or ""
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
     if (hour, minute) > (24, 0) or minute > 59:

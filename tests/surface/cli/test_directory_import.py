@@ -91,3 +91,25 @@ def test_the_report_alone_is_on_standard_output(database_urls: DatabaseUrls) -> 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Package referralnet-example (HSDS 3.x): 849 rows kept\n")
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.rule("D6")
+def test_an_operator_takes_the_newest_import_back_and_is_told_when_there_is_none(tmp_path: Path) -> None:
+    folder = write_shelter(tmp_path / "mistaken")
+    runner.invoke(app, ["directory", "import", str(folder)])
+    undone = runner.invoke(app, ["directory", "undo"])
+    assert undone.exit_code == 0, undone.output
+    assert "of package mistaken is taken back" in undone.stdout
+    assert "12 rows are gone again, 0 are as they were" in undone.stdout
+    unknown = runner.invoke(app, ["directory", "undo", "00000000-0000-0000-0000-000000000007"])
+    assert unknown.exit_code == 1
+    assert "NOT_FOUND" in unknown.stderr
+
+
+@pytest.mark.rule("D6")
+def test_one_json_file_comes_in_like_a_package(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    path.write_text('[{"id": "o1", "name": "Quiet Door"}]', encoding="utf-8")
+    result = runner.invoke(app, ["directory", "import", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "Package one (HSDS 3.x): 1 rows kept" in result.stdout

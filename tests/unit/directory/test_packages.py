@@ -77,5 +77,5 @@ def test_a_description_that_is_not_json_is_named(tmp_path: Path, content: str) -
 def test_a_folder_without_any_hsds_file_and_a_path_that_is_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PackageUnreadable, match="no file here is named as in HSDS"):
         open_package(tmp_path)
-    with pytest.raises(PackageUnreadable, match="neither a folder nor a zip"):
+    with pytest.raises(PackageUnreadable, match="neither a folder nor a zip nor JSON"):
         open_package(tmp_path / "missing.zip")

@@ -18,8 +18,9 @@ def read(folder: Path) -> tuple[dict[str, list[dict[str, object]]], list[RowProb
     """Every table's records by column, and the problems."""
     package = open_package(folder, "p")
     reading = Reading("p", Problems(), {"confidential_location": record_id("t", "taxonomy_term", "1")})
-    for source in package.folded:
-        reading.fold(source, package)
+    for folded in package.folded:
+        reading.fold(folded, package)
+    reading.learn_ids_ahead(package)
     tables: dict[str, list[dict[str, object]]] = {}
     for table in ("organization", "service", "location", "service_at_location", "phone", "schedule", "language"):
         records: list[Record] = []
