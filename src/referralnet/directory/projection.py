@@ -23,8 +23,9 @@ from referralnet.directory.public_shapes import SHAPES, value_sql
 
 METERS_PER_KILOMETER = 1000
 
-_MATCHED = """(select e.{column} from published.entry e where e.words
-    @@ (websearch_to_tsquery('english', :search) || websearch_to_tsquery('spanish', :search)))"""
+# An array, so that what matched is looked up by id: whether a text tells a street costs too much to ask of every row.
+_MATCHED = """any(array(select e.{column} from published.entry e where e.words
+    @@ (websearch_to_tsquery('english', :search) || websearch_to_tsquery('spanish', :search))))"""
 _TAGGED = "(select a.link_id from published.attribute a where a.taxonomy_term_id = any(:terms))"
 _OFFERED = "t.service_id in (select s.id from published.service s where {condition})"
 _NAMED = "position(lower(:search) in lower(concat_ws(' ', t.name, t.description))) > 0"
@@ -35,24 +36,24 @@ _METERS = """2 * 6371000.0 * asin(sqrt(least(1, power(sin(radians(e.latitude - :
 # What may be asked of each table, on one screen. Every value is a parameter.
 CONDITIONS: dict[str, dict[str, str]] = {
     "service": {
-        "search": f"t.id in {_MATCHED.format(column='service_id')} and not t.tells",
+        "search": f"t.id = {_MATCHED.format(column='service_id')} and not t.tells",
         "terms": f"t.id in {_TAGGED}",
         "organization_id": "t.organization_id = :organization_id",
         "modified_after": "t.last_modified >= :modified_after",
     },
     "service_at_location": {
-        "search": f"t.id in {_MATCHED.format(column='service_at_location_id')} "
-        f"and {_OFFERED.format(condition='not s.tells')}",
+        "search": f"t.id = {_MATCHED.format(column='service_at_location_id')} "  # noqa: S608 (our own names)
+        "and not (select s.tells from published.service s where s.id = t.service_id)",
         "terms": f"(t.id in {_TAGGED} or t.service_id in {_TAGGED})",
         "organization_id": _OFFERED.format(condition="s.organization_id = :organization_id"),
         "modified_after": _OFFERED.format(condition="s.last_modified >= :modified_after"),
-        "area": "t.id in (select e.service_at_location_id from published.entry e "
-        "where e.counties && :area or cardinality(e.counties) = 0)",
-        "proximity_meters": "t.id in (select e.service_at_location_id from published.entry e "  # noqa: S608 (constants)
-        f"where e.cells && :cells and {_METERS} <= :proximity_meters)",
+        "area": "t.id = any(array(select e.service_at_location_id from published.entry e "
+        "where e.counties && :area or cardinality(e.counties) = 0))",
+        "proximity_meters": "t.id = any(array(select e.service_at_location_id from published.entry e "  # noqa: S608 (constants)
+        f"where e.cells && :cells and {_METERS} <= :proximity_meters))",
     },
     "organization": {
-        "search": f"t.id in {_MATCHED.format(column='organization_id')} and not t.tells",
+        "search": f"t.id = {_MATCHED.format(column='organization_id')} and not t.tells",
         "terms": f"(t.id in {_TAGGED} or t.id in (select s.organization_id from published.service s "  # noqa: S608
         f"where s.id in {_TAGGED}))",
     },

@@ -61,21 +61,20 @@ class FileRows:
 
     def left_out(self) -> str:
         """How many rows there are that are not among these."""
-        scope = "" if self.package is None else f" and t.package = {self.package}"
-        public = f"exists (select {self._rows(scoped=False)} and t.id = every.id)"
-        return (
-            f"select count(*) from (select t.* from {self.table} t where t.gone_at is null{scope}) every "  # noqa: S608
-            f"where not {public}"
-        )
+        scope = "" if self.package is None else f" where t.package = {self.package}"
+        every = f"(select count(*) from {self.table} t{scope}{' and' if scope else ' where'} t.gone_at is null)"  # noqa: S608
+        return f"select {every} - (select count(*) {self._rows(used=False)})"
 
     def _select(self, told: str) -> str:
         order = "t.id" if self.package is None else 't.source_id collate "C", t.id'
         return f"select {told} {self._rows()} order by {order}"
 
-    def _rows(self, *, scoped: bool = True) -> str:
+    def _rows(self, *, used: bool = True) -> str:
+        """Those of the package, and where `used`, those of others that it uses."""
         where = ["true"]
-        if self.package is not None and scoped:
-            where.append(_SCOPES.get(self.table, "t.package = {package}").format(package=self.package))
+        if self.package is not None:
+            own = "t.package = {package}"
+            where.append((_SCOPES.get(self.table, own) if used else own).format(package=self.package))
         if self.table in ONLY:
             where.append(ONLY[self.table].replace(":now", self.now))
         return f"from published.{self.table} t where {' and '.join(where)}"
