@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from referralnet.console import routing as console
 from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.database.acting import Nobody
 from referralnet.database.transactions import Database
+from referralnet.directory.places import prepare_places
 from referralnet.encryption.keyring import Keyring
 from referralnet.hsds.endpoints import routes as hsds_routes
 from referralnet.jobs.work import Work
@@ -124,6 +126,8 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        # Two seconds here, and not in the first search.
+        await asyncio.to_thread(prepare_places)
         yield
         await resources.database.close()
 

@@ -6,7 +6,7 @@ than asked for, names that are spelled nearly so. Names alone are looked at, whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,8 @@ WORD_LENGTH_MIN = 3
 """Shorter ones have no trigram that an index could find inside a name."""
 _READ_MAX = 200
 
+# How alike a name must be to be told: "lantren house" is 0.5 like "lantern house".
+_NEARLY = text("select set_config('pg_trgm.word_similarity_threshold', '0.45', true)")
 _SUGGEST = f"""
     with begins as materialized (
         select * from directory_names where folded >= :low and folded < :high and kind = any (cast(:kinds as text[]))
@@ -90,10 +92,13 @@ async def suggest_names(
     statement, values = suggestion_statement(typed, kinds=kinds, language=language, first=first)
     ways = {3: "begins", 2: "word_begins", 1: "similar"}
     await expect_fast_pages(session)
+    await session.execute(_NEARLY)
     told: dict[tuple[str, str], Suggestion] = {}
     for row in await session.execute(statement, values):
         key = (row.kind, row.code or row.name.lower())
-        told.setdefault(key, Suggestion(row.kind, row.name, row.code, row.target_id, ways[row.way]))
+        first_told = told.setdefault(key, Suggestion(row.kind, row.name, row.code, row.target_id, ways[row.way]))
+        if row.code and row.language == language:
+            told[key] = replace(first_told, name=row.name)
     return list(told.values())[:first]
 
 
