@@ -98,6 +98,11 @@ def _places_by_cell() -> dict[str, list[Place]]:
     return cells
 
 
+def all_places() -> tuple[Place, ...]:
+    """The place of every ZIP code."""
+    return tuple(_zip_places().values())
+
+
 def zip_place(zip_code: str) -> Place | None:
     """The place of a five-digit ZIP code, or None."""
     return _zip_places().get(zip_code)

@@ -221,16 +221,24 @@ grant select, insert on directory_duplicate_decision to referralnet_app;
 # How often a service accepts what it is asked, over all who ask, and never of fewer than five answers: a share in tens
 # of a hundred. By the database's own clock, so that nobody slides the window over a single answer.
 ACCEPTANCE = """
+-- Not even the owner reads referrals, but while this one function counts.
+create policy referral_counted on referral for select to referralnet_owner
+  using (current_setting('referralnet.counting_answers', true) = 'yes');
 create function acceptance_shares(wanted uuid[])
-  returns table (service_at_location_id uuid, share_percent smallint) language sql stable security definer
+  returns table (of_service_at_location_id uuid, share_percent smallint) language plpgsql volatile security definer
   set search_path = public, pg_temp as $$
-  select referral.service_at_location_id,
-         (round(10.0 * count(*) filter (where referral.accepted_at is not null) / count(*)) * 10)::smallint
-    from referral
-   where acting_agency() is not null and referral.service_at_location_id = any (wanted)
-     and referral.requested_at > now() - interval '180 days'
-     and (referral.accepted_at is not null or referral.status = 'rejected')
-   group by referral.service_at_location_id having count(*) >= 5
+begin
+  perform set_config('referralnet.counting_answers', 'yes', true);
+  return query
+    select referral.service_at_location_id,
+           (round(10.0 * count(*) filter (where referral.accepted_at is not null) / count(*)) * 10)::smallint
+      from referral
+     where acting_agency() is not null and referral.service_at_location_id = any (wanted)
+       and referral.requested_at > now() - interval '180 days'
+       and (referral.accepted_at is not null or referral.status = 'rejected')
+     group by referral.service_at_location_id having count(*) >= 5;
+  perform set_config('referralnet.counting_answers', '', true);
+end
 $$;
 create index referral_service_at_location_id_idx on referral (service_at_location_id, requested_at desc);
 revoke all on function acceptance_shares(uuid[]) from public;
