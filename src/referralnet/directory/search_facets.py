@@ -91,5 +91,5 @@ def _statement(filters: tuple[str, ...]) -> tuple[TextClause, tuple[str, ...]]:
       from counted cross join unnest(counted.traits) trait where trait !~ '^hours:' group by trait
     union all
     select 'accepting_now', 'true', count(*) from counted
-     where service_id = any (array(select service_id from free))
+     where service_id in (select service_id from free)
     """)  # noqa: S608 (fixed parts; every value is a parameter)

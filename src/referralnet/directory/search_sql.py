@@ -54,6 +54,7 @@ FILTERS = {
     "organization": "entry.organization_id = :organization_id",
     "agency": "entry.agency_id = :agency_id",
     "coverage": "entry.traits && :coverage",
+    "not_free": _MOST.format(condition="(entry.service_id not in (select service_id from free))"),
     "eligibility": "entry.eligibility @@ (select eligibility from query)",
 }
 
@@ -188,10 +189,11 @@ def reach(shape: Shape, limit: int = LOOKED_AT_MAX, *, with_free: bool = False) 
         parts.append(_COUNTED)
     near = f"{_DISTANCE}, " if "area" in shape.filters else ""
     order = f"order by {near}entry.standing desc, entry.service_at_location_id desc limit {limit}"
-    found = f"select entry.* from directory_listing entry where {_where(shape.filters)} {order}"  # noqa: S608 (fixed parts)
+    listings = "select entry.* from directory_listing entry where"
+    found = f"{listings} {_where(shape.filters)} {order}"
     if "tonight" in shape.wishes:
-        free = f"select entry.* from directory_listing entry where {_where((*shape.filters, 'accepting'))} {order}"  # noqa: S608 (fixed parts)
-        found = f"select distinct on (service_at_location_id) * from (({free}) union all ({found})) either"  # noqa: S608 (fixed parts)
+        free = f"{listings} {_where((*shape.filters, 'accepting'))} {order}"
+        found = f"({free}) union all ({listings} {_where((*shape.filters, 'not_free'))} {order})"
     return f"with {', '.join(parts)}, reached as ({found})"
 
 
@@ -217,16 +219,14 @@ def _search(shape: Shape) -> str:
     )
     words = f"least({WORDS_POINTS}, round(100 * ts_rank_cd(e.words, query.words)))" if "words" in shape.wishes else "0"
     after = "where (rank, service_at_location_id) < (:after_rank, :after_id)" if shape.paged else ""
-    first_tonight = (
-        "e.service_id = any (array(select service_id from free)) desc, " if "tonight" in shape.wishes else ""
-    )
+    free_first = "e.service_id in (select service_id from free) desc, " if "tonight" in shape.wishes else ""
     return f"""
     {reach(shape)}, placed as (
         select entry.*, {_DISTANCE} as distance_kilometers from reached entry
     ), weighed as (
         select e.* from placed e
          where coalesce(e.distance_kilometers <= cast(:within_kilometers as float8), true)
-         order by {first_tonight}{_weight(asked)} + {near} desc, e.service_at_location_id desc limit {RANKED_MAX}
+         order by {free_first}{_weight(asked)} + {near} desc, e.service_at_location_id desc limit {RANKED_MAX}
     ), judged as (
         select e.*, c.id as capacity_id, c.unit as capacity_unit, c.state as capacity_state,
                c.available as capacity_available, c.maximum as capacity_maximum, c.updated as capacity_updated,
