@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -93,7 +94,7 @@ async def read_listing(session: AsyncSession, service_id: UUID, *, now: dt.datet
     asked = {"service": service_id}
     found = await session.execute(
         text("""
-            select service.id, coalesce(listing.version, 0) as version, service.name, service.description,
+            select service.id as service_id, coalesce(listing.version, 0) as version, service.name, service.description,
                    service.eligibility_description, service.application_process, service.status,
                    service.assured_date, service.assurer_email
               from service left join listing on listing.service_id = service.id
@@ -108,8 +109,9 @@ async def read_listing(session: AsyncSession, service_id: UUID, *, now: dt.datet
     phone = (await session.execute(text(_PHONE), asked)).one_or_none()
     own = await session.execute(text(_OWN), asked)
     changes = await session.execute(text(_CHANGES), asked | {"first": CHANGES_SHOWN_MAX})
+    said: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name for a row as a mapping)
     return Listing(
-        *row,
+        **said,
         schedules=await _hours(session, service_id),
         languages=tuple(languages),
         phone=FrontDoor(*phone) if phone else None,

@@ -37,13 +37,15 @@ async def matched(app: Database, network: Network, sent: Sent) -> Match:
 
 
 async def answered(app: Database, network: Network, keyring: Keyring, *, accepted: int = 0, rejected: int = 0) -> Sent:
+    answers = []
     for at in range(accepted + rejected):
         sent = await send(app, network, keyring, now=present())
+        answers.append(sent)
         if at < accepted:
             await run(app, network.intake, accept, sent.id, now=present())
         else:
             await run(app, network.intake, reject, sent.id, reason=RejectReason.NO_CAPACITY, now=present())
-    return sent
+    return answers[-1]
 
 
 async def shares(database: Database, actor: Member | Nobody, wanted: UUID) -> list[int]:
