@@ -20,19 +20,16 @@ _NARROW = re.compile(r"#{3,}")
 _FORMULA = re.compile(r"[=@\uff1d\uff20]|[+\uff0b-].*[(!|]", re.DOTALL)
 _PLAIN = re.compile(PLAIN, re.ASCII)
 _BETWEEN = "\x1f"
+_ODD = re.compile(f"\x00|###|{_BETWEEN}[='@+-]")
 
 
 def clean(cells: Sequence[str], tell: Tell, *, spreadsheet: bool) -> list[str]:
     """The cells without the space around them, mended; `tell` hears of each that was not as it should be."""
     stripped = [cell.strip() for cell in cells]
     joined = _BETWEEN + _BETWEEN.join(stripped)
-    if joined.isascii() and len(joined) < CELL_LETTERS_MAX and not _looks_odd(joined):
+    if joined.isascii() and len(joined) < CELL_LETTERS_MAX and not _ODD.search(joined):
         return stripped
     return [_mended(at, cell, tell, spreadsheet=spreadsheet) for at, cell in enumerate(stripped)]
-
-
-def _looks_odd(joined: str) -> bool:
-    return "\x00" in joined or "###" in joined or any(f"{_BETWEEN}{mark}" in joined for mark in "='@+-")
 
 
 def _mended(at: int, cell: str, tell: Tell, *, spreadsheet: bool) -> str:

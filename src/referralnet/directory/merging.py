@@ -17,6 +17,8 @@ from referralnet.directory.columns import columns_of
 from referralnet.directory.kept import keep_own_words
 
 ROWS_PER_COPY = 5_000
+ROWS_TO_ANALYZE = 500
+"""New rows of a table beyond which the planner must hear of them before they are joined."""
 # Between imports these are counted by the agency itself: an older count in a package does not undo a newer one here.
 COUNTED = {"available", "updated"}
 
@@ -61,12 +63,14 @@ class Merging:
         await self.session.execute(text(_STAGED.format(columns=", ".join(names), table=table)))
         read = await self._stage(table, names, records)
         # Fresh rows are unknown to the planner, which would then compare each with each.
+        await self.session.execute(text("create index on pg_temp.staged (id)"))
         await self.session.execute(text("analyze pg_temp.staged"))
         await keep_own_words(self.session, table, self.package, names, now=self.now)
         inserted, updated = await self._upsert(table, names) if read else (0, 0)
-        if inserted + updated > ROWS_PER_COPY:
+        if inserted + updated > ROWS_TO_ANALYZE:
             await self.session.execute(text(f"analyze {table}"))
-        gone = await self._mark_gone(table)
+        # Of a package's first import nothing can be gone.
+        gone = await self._mark_gone(table) if self.remember else 0
         await self.session.execute(text("drop table pg_temp.staged"))
         if self.remember and (inserted or updated or gone):
             await digest_changes(self.session, self.import_id, table)
@@ -100,14 +104,12 @@ class Merging:
                 await self.session.execute(text(_LOST_PARENT.format(table=table, column=column.name)))
 
     async def _mark_gone(self, table: str) -> int:
-        values: dict[str, object] = {"package": self.package, "now": self.now}
-        if self.remember:
-            statement = GONE_BEFORE.format(table=table, gone=_IS_GONE.format(table=table))
-            kept = values | {"import_id": self.import_id, "table": table}
-            kept.pop("now")
-            await self.session.execute(text(statement), kept)
-        statement = f"update {table} t set gone_at = :now where {_IS_GONE.format(table=table)}"  # noqa: S608 (our own names)
-        return int((await self.session.execute(text(statement), values)).rowcount)  # type: ignore[attr-defined]
+        gone, values = _IS_GONE.format(table=table), {"package": self.package}
+        remembered = values | {"import_id": self.import_id, "table": table}
+        await self.session.execute(text(GONE_BEFORE.format(table=table, gone=gone)), remembered)
+        statement = f"update {table} t set gone_at = :now where {gone}"  # noqa: S608 (our own names)
+        done = await self.session.execute(text(statement), values | {"now": self.now})
+        return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 _STAGED = "create temp table staged on commit drop as select {columns} from {table} with no data"
