@@ -22,6 +22,10 @@ from referralnet.directory.public_objects import load_objects
 from referralnet.directory.public_shapes import SHAPES, value_sql
 
 METERS_PER_KILOMETER = 1000
+COUNTED_MAX = 5_000
+"""A search counts no further. It asks each match whether its text tells a hidden street, and a count must cost no more
+than others would wait for (P1); it stops behind what it shows, so that where it stops tells nothing.
+"""
 
 # An array, so that what matched is looked up by id: whether a text tells a street costs too much to ask of every row.
 _MATCHED = """any(array(select e.{column} from published.entry e where e.words
@@ -47,8 +51,8 @@ CONDITIONS: dict[str, dict[str, str]] = {
         "terms": f"(t.id in {_TAGGED} or t.service_id in {_TAGGED})",
         "organization_id": _OFFERED.format(condition="s.organization_id = :organization_id"),
         "modified_after": _OFFERED.format(condition="s.last_modified >= :modified_after"),
-        "area": "t.id = any(array(select e.service_at_location_id from published.entry e "
-        "where e.counties && :area or cardinality(e.counties) = 0))",
+        "area": "t.id in (select e.service_at_location_id from published.entry e "
+        "where e.counties && :area or cardinality(e.counties) = 0)",
         "proximity_meters": "t.id = any(array(select e.service_at_location_id from published.entry e "  # noqa: S608 (constants)
         f"where e.cells && :cells and {_METERS} <= :proximity_meters))",
     },
@@ -100,13 +104,14 @@ class PublicQuery:
 
 
 async def count_public(session: AsyncSession, table: str, query: PublicQuery) -> int:
-    """How many public rows a query finds.
+    """How many public rows a query finds; of a search, COUNTED_MAX at most.
 
     Raises:
         UnknownZip: no such ZIP code.
     """
     values = await _values(session, table, query)
-    return int(await session.scalar(_statement("count(*)", table, tuple(values), paged=False), values) or 0)
+    counted_max = {"counted_max": COUNTED_MAX if "search" in values else None}
+    return int(await session.scalar(_statement("t.id", table, tuple(values), paged=False), values | counted_max) or 0)
 
 
 async def public_page(
@@ -157,8 +162,11 @@ def _statement(selected: str, table: str, names: tuple[str, ...], *, paged: bool
     where = " and ".join(
         ["true", *(known[name] for name in names if name in known), *(["t.id > :after"] if after else [])]
     )
-    page = "order by t.id limit :limit offset :offset" if paged else ""
-    statement = text(f"select {selected} from published.{table} t where {where} {page}")  # noqa: S608 (our own names)
+    found = f"select {selected} from published.{table} t where {where}"  # noqa: S608 (our own names)
+    if paged:
+        statement = text(f"{found} order by t.id limit :limit offset :offset")
+    else:
+        statement = text(f"select count(*) from ({found} limit :counted_max) found")  # noqa: S608 (as above)
     return statement.bindparams(*(bindparam(name, type_=_TYPES[name]) for name in names if name in _TYPES))
 
 

@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from referralnet.directory.projection import COUNTED_MAX
 from referralnet.hsds.parameters import Asked
 
 CACHE_SECONDS = 60
@@ -33,14 +34,15 @@ def _has(known: str, tag: str) -> bool:
 def page_body(asked: Asked, total_items: int, contents: list[str]) -> bytes:
     """HSDS's page, whose objects are JSON already."""
     total_pages = -(-total_items // asked.per_page)
-    is_short = asked.after is not None and len(contents) < asked.per_page
+    is_short = len(contents) < asked.per_page
+    may_be_more = asked.query.search is not None and total_items == COUNTED_MAX
     page = {
         "total_items": total_items,
         "total_pages": total_pages,
         "page_number": asked.page,
         "size": len(contents),
         "first_page": asked.page == 1,
-        "last_page": asked.page >= total_pages or is_short,
+        "last_page": is_short or (asked.page >= total_pages and not may_be_more),
         "empty": not contents,
     }
     return orjson.dumps(page)[:-1] + b',"contents":[' + ",".join(contents).encode() + b"]}"

@@ -74,7 +74,8 @@ def _instant(value: str) -> datetime:
 def _words(value: str) -> str:
     if not value.strip() or len(value) > SEARCH_CHARACTERS_MAX or "\x00" in value:
         raise ValueError(f"Give 1 to {SEARCH_CHARACTERS_MAX} characters.")
-    return value
+    # "Not not not ..." has no meaning, and PostgreSQL no stack for it.
+    return re.sub(r"(?:[\s\"]*-){2,}", " ", value)
 
 
 def _meters(value: str) -> float:

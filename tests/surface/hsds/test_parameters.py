@@ -95,6 +95,15 @@ async def test_whatever_is_asked_is_answered_or_refused_and_never_a_crash(
     assert answer.status_code in {200, 400}, (query, answer.text)
 
 
+@pytest.mark.rule("P3")
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.text(alphabet="-- \"'\\ab:*()|&!<>\t", max_size=200) | st.text('- "a', min_size=100, max_size=200))
+async def test_no_string_of_operators_is_too_much_for_the_search(http: httpx2.AsyncClient, words: str) -> None:
+    for name in ("services", "organizations", "service_at_locations"):
+        answer = await http.get(f"/hsds/{name}?search={quote(words)}")
+        assert answer.status_code == (200 if words.strip() else 400), (words, answer.text)
+
+
 async def test_words_find_services_in_english_and_spanish(http: httpx2.AsyncClient) -> None:
     found = await find(http, "services?search=interpreters&per_page=100")
     assert 0 < found["total_items"] < 58
