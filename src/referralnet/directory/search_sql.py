@@ -52,7 +52,7 @@ FILTERS = {
     "accepting": _SERVICES.format(source="free"),
     "confirmed": _SERVICES.format(source="recently_counted"),
     "organization": "entry.organization_id = :organization_id",
-    "agency": "entry.agency_id = :agency_id",
+    "agency": "entry.agency_id = :agency_id",  # lint: agency-filter a public listing's keeper is a thing to ask for
     "coverage": "entry.traits && :coverage",
     "not_free": _MOST.format(condition="(entry.service_id not in (select service_id from free))"),
     "eligibility": "entry.eligibility @@ (select eligibility from query)",
