@@ -16,13 +16,16 @@ from referralnet.api.schema import build_schema
 from referralnet.cli.example import AGENCIES, TIME_ZONE, fill_example
 from referralnet.clock import SystemClock
 from referralnet.console.operations import fill_in, kept_of, worked_operations
+from referralnet.database.acting import Operator
 from referralnet.database.transactions import Database
+from referralnet.directory.duplicates import find_duplicates
 from referralnet.encryption.keyring import Keyring
 from referralnet.settings import Settings
+from tests.factories.directory import import_folder, write_table
 
 OPERATIONS = {operation.key: operation for operation in worked_operations()}
 SECRETS = {person.login: person.totp_secret for agency in AGENCIES for person in agency.people}
-COORDINATOR, INTAKE = "dana@lakeside.example", "rosa@lantern.example"
+COORDINATOR, INTAKE, NETWORK_ADMIN = "dana@lakeside.example", "rosa@lantern.example", "noor@network.example"
 SENT = f"{COORDINATOR} 01 02 03 04 05 06"
 
 # Who runs what, in order; what one answer gives, the next operations take.
@@ -36,6 +39,9 @@ STORIES = {
     "taken back after all": f"{SENT} {INTAKE} 08 {COORDINATOR} 27 {INTAKE} 35",
     "never meant": f"{SENT} 28",
     "beds counted": f"{INTAKE} 01 36",
+    "matched before it is sent": f"{COORDINATOR} 02 04 15",
+    "a listing kept": f"{INTAKE} 37 38 39 42 43",
+    "two records that may be one": f"{NETWORK_ADMIN} 44 45",
 }
 
 
@@ -83,8 +89,16 @@ def steps(story: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-async def program(owner: Database, app: Database, keyring: Keyring) -> Program:
-    await fill_example(owner, keyring, now=datetime.now(UTC))
+async def program(
+    owner: Database, app: Database, keyring: Keyring, tmp_path_factory: pytest.TempPathFactory
+) -> Program:
+    now = datetime.now(UTC)
+    await fill_example(owner, keyring, now=now)
+    twin = tmp_path_factory.mktemp("another-directory")
+    write_table(twin, "organizations.csv", [{"id": "o1", "name": "Lantern House", "description": "The same."}])
+    await import_folder(owner, twin, now=now)
+    async with owner.transaction(Operator()) as session:
+        await find_duplicates(session, now=now)
     resources = Resources(app, keyring, SystemClock(), Settings(environment="development"))
     return Program(resources, GraphQLEndpoint(build_schema(introspection=False), resources))
 

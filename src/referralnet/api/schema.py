@@ -13,8 +13,11 @@ from strawberry.types import ExecutionContext
 from referralnet.api.consent import ConsentMutation, ConsentQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.directory_search import DirectorySearchQuery
+from referralnet.api.duplicates import DuplicateMutation, DuplicateQuery
 from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
+from referralnet.api.listings import ListingMutation, ListingQuery
+from referralnet.api.matching import MatchingQuery
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 from referralnet.api.texts import TextQuery
@@ -24,12 +27,32 @@ DOCUMENTS_CACHED_MAX = 512
 
 
 @strawberry.type(description="What can be asked.")
-class Query(IdentityQuery, DirectoryQuery, DirectorySearchQuery, SurvivorQuery, ConsentQuery, ReferralQuery, TextQuery):
+class Query(
+    IdentityQuery,
+    DirectoryQuery,
+    DirectorySearchQuery,
+    ListingQuery,
+    DuplicateQuery,
+    SurvivorQuery,
+    ConsentQuery,
+    MatchingQuery,
+    ReferralQuery,
+    TextQuery,
+):
     pass
 
 
 @strawberry.type(description="What can be changed. A repeated idempotency key has one effect and one answer.")
-class Mutation(IdentityMutation, DirectoryMutation, SurvivorMutation, ConsentMutation, ReferralMutation, VisitMutation):
+class Mutation(
+    IdentityMutation,
+    DirectoryMutation,
+    ListingMutation,
+    DuplicateMutation,
+    SurvivorMutation,
+    ConsentMutation,
+    ReferralMutation,
+    VisitMutation,
+):
     pass
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -172,7 +173,11 @@ async def list_duplicates(
     if after:
         values |= {"score": after[0], "first_id": after[1], "second_id": after[2]}
     rows = await session.execute(text(_LISTED.format(where=where)), values)
-    return [Duplicate(*row[:8], reasons=tuple(row.reasons)) for row in rows]
+    found = []
+    for row in rows.mappings():
+        pair: dict[str, Any] = dict(row) | {"reasons": tuple(row["reasons"])}
+        found.append(Duplicate(**pair))
+    return found
 
 
 _LISTED = """
