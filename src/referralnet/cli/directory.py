@@ -11,6 +11,7 @@ from uuid import UUID
 
 import typer
 
+from referralnet.cli.directory_duplicates import duplicates
 from referralnet.cli.directory_export import export
 from referralnet.cli.options import fail, load_settings, run_command
 from referralnet.cli.progress import with_progress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The directory: HSDS packages and the taxonomy.", no_args_is_help=True)
 app.command()(export)
+app.command()(duplicates)
 ROWS_SHOWN_MAX = 20
 
 
