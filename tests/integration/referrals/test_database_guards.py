@@ -310,7 +310,7 @@ async def test_a_party_puts_work_on_the_other_partys_list_and_reads_none_of_it(
     made = await send(app, network, keyring, now=present())
     put = """
         insert into task (id, agency_id, kind, subject_kind, subject_id, opened_at)
-        values (gen_random_uuid(), :agency, 'x', 'referral', :id, now())
+        values (gen_random_uuid(), :agency, 'referral_is_over', 'referral', :id, now())
     """
     async with app.transaction(network.coordinator) as session:
         assert await session.scalar(text("select count(*) from task where subject_id = :id"), {"id": made.id}) == 0

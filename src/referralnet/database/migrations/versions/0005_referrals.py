@@ -49,6 +49,8 @@ REJECT_REASONS = """('no_capacity', 'not_eligible', 'outside_service_area', 'cou
 # The tasks of referrals/policy.py that an open state waits for. What else was told stays until a person closes it.
 WAITING_TASKS = """('send_referral', 'answer_referral', 'decide_waitlisted_referral', 'arrange_service',
     'complete_referral', 'confirm_cancellation')"""
+# What a party is told of the other's step.
+TOLD_TASKS = "('choose_next_service', 'follow_up_missed_visit', 'referral_is_over')"
 
 
 def upgrade() -> None:
@@ -163,7 +165,9 @@ def _only_by_the_table() -> None:
           end
         $$;
 
-        create function keep_referral_to_its_table() returns trigger language plpgsql as $$
+        -- The path is fixed: a temporary table of the same name would answer before the true one.
+        create function keep_referral_to_its_table() returns trigger language plpgsql
+          set search_path = public, pg_temp as $$
         declare
           allowed referral_transition;
         begin
@@ -189,6 +193,16 @@ def _only_by_the_table() -> None:
               or (new.requested_at is null and new.status = 'requested')
               or (new.accepted_at is distinct from old.accepted_at and new.last_event <> 'accept') then
             raise exception 'the times of a referral are frozen' using errcode = 'check_violation';
+          end if;
+          -- The end of a referral gives back what it holds: held elsewhere, another's bed would be given away.
+          if new.held_capacity_id is not null and new.held_capacity_id is distinct from old.held_capacity_id
+              and (new.last_event <> 'accept' or not exists (
+                select from service_capacity join service_at_location on service_at_location.service_id
+                  = service_capacity.service_id
+                where service_capacity.id = new.held_capacity_id
+                  and service_at_location.id = new.service_at_location_id)) then
+            raise exception 'a unit is held by accepting, and of the service that was asked'
+              using errcode = 'check_violation';
           end if;
           return new;
         end
@@ -271,7 +285,7 @@ def _appointments() -> None:
 def _policies() -> None:
     for table in ("referral", "referral_event", "survivor_referral", "appointment"):
         op.execute(f"alter table {table} enable row level security; alter table {table} force row level security")
-    op.execute("""
+    op.execute(f"""
         create policy source_all on referral to referralnet_app
           using (source_agency_id = (select acting_case_agency()));
         create policy target_read on referral for select to referralnet_app
@@ -302,11 +316,15 @@ def _policies() -> None:
         grant select, insert on survivor_referral to referralnet_app;
         grant select on survivor_referral to referralnet_worker;
 
-        -- Either party of a referral may put it on the other's worklist.
+        -- Either party of a referral may put it on the other's worklist, by a code and without a word, once it was sent.
+        -- No other kind: that the same task is open there already shows in what is not inserted twice, and the other
+        -- party's tasks about her are nobody else's.
         create policy party_of_referral on task for insert to referralnet_app
-          with check (subject_kind = 'referral' and exists (
-            select from referral
-            where referral.id = subject_id and task.agency_id in (source_agency_id, target_agency_id)));
+          with check (subject_kind = 'referral' and detail = '{{}}' and done_at is null and done_by is null
+            and (kind in {WAITING_TASKS} or kind in {TOLD_TASKS}) and exists (
+              select from referral
+              where referral.id = subject_id and requested_at is not null
+                and task.agency_id in (source_agency_id, target_agency_id)));
     """)
 
 

@@ -63,8 +63,10 @@ def _text_policies() -> None:
         alter table text_message force row level security;
         create policy custodian_read on text_message for select to referralnet_app
           using (agency_id = (select acting_case_agency()));
+        -- To stop what has not left is all that the application does to a text: none leaves a second time by its hand.
         create policy custodian_cancel on text_message for update to referralnet_app
-          using (agency_id = (select acting_case_agency()));
+          using (agency_id = (select acting_case_agency()) and state in ('scheduled', 'claimed', 'held'))
+          with check (agency_id = (select acting_case_agency()) and state in ('cancelled', 'unknown'));
         -- Number, body and the carrier's name for it stay with the worker.
         grant select (id, agency_id, survivor_id, subject_id, kind, due_at, send_before, occurrence, state, state_at,
           fence, attempts, error_code, created_at) on text_message to referralnet_app;
