@@ -9,6 +9,7 @@ from uuid import UUID
 
 from referralnet.directory.free_text import Understood
 from referralnet.directory.places import WITHIN_KILOMETERS_MAX, Surroundings
+from referralnet.directory.spelling import without_accents
 from referralnet.directory.taxonomy import one_level_below
 from referralnet.errors import InvalidInput
 
@@ -149,6 +150,7 @@ def values(query: DirectoryQuery, understood: Understood, area: Surroundings | N
     genders = sorted({query.gender, "any"}) if query.gender is not None else []
     return {
         "words": understood.words,
+        "plain_words": without_accents(understood.words),
         "word_list": list(dict.fromkeys(understood.words.split())),
         "eligibility_words": query.eligibility_words,
         "asked_categories": list(query.categories),

@@ -29,13 +29,22 @@ _OPEN = open_then("entry")
 # Listings of the services that another table names; `array` makes it one look-up of each by the index.
 _SERVICES = "entry.service_id = any (array(select service_id from {source}))"
 
+
+def _both_languages(words: str, plain: str) -> str:
+    tried = (f"websearch_to_tsquery('{language}', {said})" for language in ("english", "spanish")
+             for said in (words, plain))  # fmt: skip
+    return " || ".join(tried)
+
+
+_ASKED_WORDS = _both_languages(":words", ":plain_words")
+
 # Conditions on the listing. The GIN index over (words, categories, cells, traits, eligibility) answers those with &&
 # and @@, b-trees those on an id; what neither answers is asked of rows in the order of `standing`, until enough pass.
 FILTERS = {
     "asked_categories": "entry.categories && :asked_categories",
-    "words": "entry.words @@ (select words from query)",
+    "words": f"entry.words @@ ({_ASKED_WORDS})",
     "hints": "entry.categories && :hinted_categories",
-    "words_or_hints": "(entry.words @@ (select words from query) or entry.categories && :hinted_categories)",
+    "words_or_hints": f"(entry.words @@ ({_ASKED_WORDS}) or entry.categories && :hinted_categories)",
     "area": "entry.cells && :cells",
     "age": _MOST.format(
         condition="(coalesce(entry.minimum_age, 0) <= :age and :age <= coalesce(entry.maximum_age, 200))"
@@ -65,14 +74,9 @@ _DISTANCE = """case when entry.latitude is not null and cast(:latitude as float8
           * power(sin(radians(entry.longitude - :longitude) / 2), 2)))) end"""
 
 
-def _both_languages(words: str) -> str:
-    tried = (f"websearch_to_tsquery('{language}', {said})" for language in ("english", "spanish")
-             for said in (words, f"unaccent({words})"))  # fmt: skip
-    return " || ".join(tried)
-
-
 _QUERY = f"""query as materialized (
-        select {_both_languages(":words")} as words, {_both_languages(":eligibility_words")} as eligibility
+        select {_ASKED_WORDS} as words,
+               {_both_languages(":eligibility_words", "unaccent(:eligibility_words)")} as eligibility
     )"""
 _FRESH = fresh_condition("unit.name", "capacity.updated")
 _FRESH_ALONE = fresh_condition("(select name from unit where unit.id = capacity.unit_id)", "capacity.updated")
@@ -122,7 +126,8 @@ _ADDRESS = """
     ) street on true"""
 
 _MATCHED_WORDS = f"""array(
-        select word from unnest(cast(:word_list as text[])) word where page.words @@ ({_both_languages("word")})
+        select word from unnest(cast(:word_list as text[])) word
+         where page.words @@ ({_both_languages("word", "unaccent(word)")})
     ) as matched_words"""  # noqa: S608 (fixed parts)
 
 _LISTS = (
@@ -131,6 +136,7 @@ _LISTS = (
 )  # fmt: skip
 _TYPES: dict[str, TypeEngine[Any]] = {
     "words": Text(),
+    "plain_words": Text(),
     "eligibility_words": Text(),
     "latitude": Double(),
     "longitude": Double(),
@@ -149,9 +155,15 @@ async def expect_fast_pages(session: AsyncSession) -> None:
     """Tell the planner, for this transaction, that a page out of order costs hardly more than one in order.
 
     So it is where the directory is in memory or on a solid disk. Told that it costs four times as much, the default, it
-    reads a small directory whole for a question that a tenth of the listings answer.
+    reads a small directory whole for a question that a tenth of the listings answer. And each question is planned for
+    its own words and kinds: a plan for all of them would take a frequent word for a rare one.
     """
-    await session.execute(text("select set_config('random_page_cost', '1.1', true)"))
+    await session.execute(
+        text(
+            "select set_config('random_page_cost', '1.1', true),"
+            " set_config('plan_cache_mode', 'force_custom_plan', true)"
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,11 @@ _HEARD = """
 
 def folded(said: str) -> str:
     """In lower case and without accents, as names are kept (`unaccent`)."""
-    return "".join(sign for sign in unicodedata.normalize("NFKD", said.lower()) if not unicodedata.combining(sign))
+    return without_accents(said.lower())
+
+
+def without_accents(said: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKD", said) if not unicodedata.combining(sign))
 
 
 async def mend(session: AsyncSession, words: str) -> dict[str, str]:

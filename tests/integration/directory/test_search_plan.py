@@ -57,6 +57,8 @@ MANY_MORE = """
     insert into address (id, package, source_id, location_id, city)
     select gen_random_uuid(), 'made', service_at_location_id::text, service_at_location_id, 'Chicago'
       from directory_entry;
+    select gin_clean_pending_list('directory_entry_search_idx'), gin_clean_pending_list('directory_name_trigram_idx'),
+           gin_clean_pending_list('directory_word_trigram_idx');
     analyze
 """
 WISHES = {

@@ -55,11 +55,9 @@ create function directory_open_at(hours int4multirange[], valid daterange[], pla
 $$;
 """
 
-# Without a pending list: a search would read it whole, and the planner would take the index for a slow one.
 INDEXES = """
 drop index directory_entry_search_idx;
-create index directory_entry_search_idx on directory_entry using gin (words, categories, cells, traits, eligibility)
-    with (fastupdate = off);
+create index directory_entry_search_idx on directory_entry using gin (words, categories, cells, traits, eligibility);
 create index directory_entry_standing_idx on directory_entry (standing desc, service_at_location_id desc);
 create index directory_entry_household_idx on directory_entry (household_maximum) where household_maximum is not null;
 create index directory_entry_agency_id_idx on directory_entry (agency_id);
@@ -84,14 +82,14 @@ create table directory_name (
     constraint directory_name_kind_check check (kind in ('service', 'organization', 'category'))
 );
 create index directory_name_prefix_idx on directory_name (folded);
-create index directory_name_trigram_idx on directory_name using gin (folded gin_trgm_ops) with (fastupdate = off);
+create index directory_name_trigram_idx on directory_name using gin (folded gin_trgm_ops);
 create table directory_word (
     package text not null,
     word text collate "C" not null,
     uses integer not null,
     primary key (package, word)
 );
-create index directory_word_trigram_idx on directory_word using gin (word gin_trgm_ops) with (fastupdate = off);
+create index directory_word_trigram_idx on directory_word using gin (word gin_trgm_ops);
 create index directory_word_word_idx on directory_word (word);
 """
 
