@@ -23,6 +23,7 @@ def configure_logging(level: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _frames_without_values,
+        _first_line_alone,
         _withhold_unknown_keys,
     ]
     structlog.configure(
@@ -55,6 +56,14 @@ def _frames_without_values(_logger: Any, _name: str, event: MutableMapping[str, 
         if error is not None:
             event["error"] = type(error).__name__
             event["frames"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    return event
+
+
+def _first_line_alone(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Libraries say what happened and then print what it happened to: asyncio, a lost task with its exception."""
+    message = event.get("event")
+    if isinstance(message, str):
+        event["event"] = message.partition("\n")[0]
     return event
 
 

@@ -69,6 +69,10 @@ async def _body(request: Request) -> bytes:
 
 def _parse(body: bytes) -> dict[str, str]:
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError:
         raise FormRefused("This was not a form of ours, so nothing was done.") from None
+    # No key of a keyboard makes U+0000, and no text of the database holds it.
+    if any("\0" in value for value in form.values()):
+        raise FormRefused("This was not a form of ours, so nothing was done.")
+    return form

@@ -186,3 +186,13 @@ async def test_in_production_no_password_is_filled_in(browser: OpenBrowser, memb
         shown = (await page.get(path)).text
         assert member.login not in shown
         assert member.password not in shown
+
+
+@pytest.mark.rule("P3")
+@pytest.mark.parametrize("field", ["login", "password"])
+async def test_a_character_that_no_text_can_hold_is_refused_and_no_crash(
+    browser: OpenBrowser, member: MadeMember, field: str
+) -> None:
+    fields = {"login": member.login, "password": member.password}
+    answer = await browser().post("/sign-in", **{**fields, field: fields[field] + "\0"})
+    assert answer.status_code == 403

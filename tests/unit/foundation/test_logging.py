@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import io
 import json
 import logging
@@ -73,3 +75,18 @@ def test_below_the_level_nothing_is_written(lines: Lines) -> None:
     structlog.get_logger("test").debug("detail")
     logging.getLogger("library").debug("detail")
     assert lines() == []
+
+
+@pytest.mark.rule("C5", "P2")
+async def test_a_task_that_nobody_waited_for_is_logged_without_the_words_of_its_crash(lines: Lines) -> None:
+    async def crash_alone() -> None:
+        crash()
+
+    lost = asyncio.create_task(crash_alone())
+    await asyncio.sleep(0)
+    del lost
+    gc.collect()
+    (line,) = lines()
+    assert line["event"] == "Task exception was never retrieved"
+    assert line["error"] == "ValueError"
+    assert CANARY not in json.dumps(line)
