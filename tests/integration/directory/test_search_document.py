@@ -39,7 +39,7 @@ def plain(value: Any) -> Any:
 async def test_the_example_answer_is_what_the_program_says(app: Database, stranger: Member) -> None:
     """Run with REFERRALNET_WRITE_EXAMPLE=1 to write it anew."""
     async with app.transaction(stranger) as session:
-        answer = {
+        answer: dict[str, Any] = {
             "question": asdict(QUESTION),
             "hits": [asdict(hit) for hit in await search(session, QUESTION, now=EVENING)],
             "facets": asdict(await search_facets(session, QUESTION, now=EVENING)),
@@ -50,7 +50,6 @@ async def test_the_example_answer_is_what_the_program_says(app: Database, strang
         EXAMPLE.write_bytes(made)
     assert EXAMPLE.read_bytes() == made, "REFERRALNET_WRITE_EXAMPLE=1 writes it anew"
     hit = answer["hits"][0]
-    assert isinstance(hit, dict)
     assert hit["reasons_for"]
     assert {"synonym", "spoken"} <= {term["how"] for term in hit["matched"]}
 
