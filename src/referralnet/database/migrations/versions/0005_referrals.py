@@ -311,13 +311,16 @@ def _policies() -> None:
           with check (pg_trigger_depth() > 0);
         grant select on referral_event to referralnet_app, referralnet_worker;
 
+        -- Of its own referrals alone: a key that is taken would tell an outsider that there is another's.
         create policy custodian_all on survivor_referral to referralnet_app, referralnet_worker
-          using (agency_id = (select acting_case_agency()));
+          using (agency_id = (select acting_case_agency()))
+          with check (agency_id = (select acting_case_agency()) and exists (
+            select from referral where referral.id = referral_id and source_agency_id = survivor_referral.agency_id));
         grant select, insert on survivor_referral to referralnet_app;
         grant select on survivor_referral to referralnet_worker;
 
-        -- Either party of a referral may put it on the other's worklist, by a code and without a word, once it was sent.
-        -- No other kind: that the same task is open there already shows in what is not inserted twice, and the other
+        -- Either party of a referral may put it on the other's worklist, by a code and without a word, once it was
+        -- sent. No other kind: that the same task is open there shows in what is not inserted twice, and the other
         -- party's tasks about her are nobody else's.
         create policy party_of_referral on task for insert to referralnet_app
           with check (subject_kind = 'referral' and detail = '{{}}' and done_at is null and done_by is null

@@ -22,6 +22,11 @@ def upgrade() -> None:
               and referral.source_agency_id = disclosure.agency_id
               and referral.target_agency_id = disclosure.recipient_agency_id
               and referral.status in ('accepted', 'in_progress', 'cancellation_requested')));
+        -- Made for one's own referral alone: the foreign key would tell an outsider which others there are (C6).
+        create policy for_own_referral on disclosure as restrictive for insert to referralnet_app
+          with check (exists (select from referral where referral.id = referral_id
+            and referral.source_agency_id = disclosure.agency_id
+            and referral.target_agency_id = disclosure.recipient_agency_id));
         -- Whoever sees the disclosure sees its items: the recipient as above, and the custodian who made it.
         create policy party_read on disclosure_item for select to referralnet_app
           using (exists (select from disclosure where disclosure.id = disclosure_id));
