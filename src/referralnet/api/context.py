@@ -64,8 +64,10 @@ class RequestContext:
             yield self._session, actor
 
     async def finish(self, error: BaseException | None = None) -> None:
-        """Commit what the queries read and recorded, or roll it back."""
-        await self._stack.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
+        """Commit what the queries read and recorded, or roll it back for `error`."""
+        # A field that was cut off, because another was refused, may still be letting go of the session.
+        async with self._turn:
+            await self._stack.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
 
 Info = strawberry.Info[RequestContext, None]

@@ -44,6 +44,10 @@ class BadRequest(Exception):
         self.status = status
 
 
+class NothingShown(Exception):
+    """No field is shown, so nothing that was read is kept: a refused field cuts its neighbours off in mid-statement."""
+
+
 async def find_actor(resources: Resources, token: str | None) -> Member | None:
     """Whom a token speaks for now; the session is noted as in use."""
     if not token:
@@ -101,7 +105,7 @@ class GraphQLEndpoint:
 
     async def _finish(self, context: RequestContext, result: ExecutionResult) -> dict[str, Any]:
         crashed = [e.original_error for e in result.errors or () if not _is_expected(e)]
-        await context.finish(crashed[0] if crashed else None)
+        await context.finish(crashed[0] if crashed else NothingShown() if result.data is None else None)
         await self._record_attempts(context, result)
         answer: dict[str, Any] = {}
         if result.errors:

@@ -212,3 +212,15 @@ async def test_of_several_operations_none_is_executed_unless_one_is_named(client
     (error,) = answer.json()["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "Name one operation" in error["message"]
+
+
+async def test_one_field_that_is_refused_does_not_trip_its_neighbours(
+    client: Client, members: dict[Role, MadeMember]
+) -> None:
+    headers = {"authorization": f"Bearer {members[Role.COORDINATOR].token}"}
+    missing = "6f0f1b3e-5d0e-4f8e-9c53-0a1b2c3d4e5f"
+    fields = "\n".join(f"r{n}: agencies {{ name }}" for n in range(8))
+    answer = await client.ask(f'{{ referral(referralId: "{missing}") {{ id }} {fields} }}', headers=headers)
+    assert answer.codes == ["NOT_FOUND"]
+    again = await client.ask("{ agencies { name } }", headers=headers)
+    assert again.data["agencies"]
