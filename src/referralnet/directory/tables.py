@@ -10,7 +10,7 @@ import datetime as dt
 import uuid
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Date, DateTime, Double, ForeignKey, Numeric, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, DateTime, Double, ForeignKey, Index, Numeric, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, declared_attr, deferred, mapped_column
 from sqlalchemy.schema import SchemaItem
@@ -320,6 +320,13 @@ class ServiceCapacity(FromPackage, Base):
         UniqueConstraint("package", "source_id"),
         CheckConstraint("available >= 0", name="available"),
         CheckConstraint("held >= 0", name="held"),
+        Index(
+            "service_capacity_free_idx",
+            "updated",
+            "service_id",
+            postgresql_where=text("available > 0 and gone_at is null"),
+        ),
+        Index("service_capacity_updated_idx", "updated", "service_id", postgresql_where=text("gone_at is null")),
     )
     service_id: Mapped[uuid.UUID | None] = reference("service", required=True)
     unit_id: Mapped[uuid.UUID | None] = reference("unit", required=True)

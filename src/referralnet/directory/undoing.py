@@ -21,19 +21,19 @@ from referralnet.errors import NotFound, Refusal
 
 
 class LaterImport(Refusal):
-    """A later import of the package stands on this one: take that one back first"""
+    """A later import of the package stands on this one. Take that one back first."""
 
     code = "LATER_IMPORT"
 
 
 class ImportNotRemembered(Refusal):
-    """What this import changed is no longer kept, since a later import of its package has come and gone"""
+    """What this import changed is no longer kept, since a later import of its package has come and gone."""
 
     code = "IMPORT_NOT_REMEMBERED"
 
 
 class ChangedSinceImport(Refusal):
-    """Rows of this import have been changed or referred to since: taking it back would undo that as well"""
+    """Rows of this import have been changed or referred to since. Taking it back would undo that as well."""
 
     code = "CHANGED_SINCE_IMPORT"
 
