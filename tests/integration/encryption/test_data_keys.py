@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from referralnet.clock import FixedClock
 from referralnet.database.acting import Custodian, Dispatcher, Nobody, Role
@@ -141,3 +142,18 @@ async def test_a_backup_of_the_data_can_leave_the_keys_out(owner: Database) -> N
             text("select table_schema, table_name from information_schema.columns where column_name like '%wrapped%'")
         )
     assert {tuple(row) for row in found} == {("keystore", "data_key")}
+
+
+@pytest.mark.rule("P4")
+async def test_a_destroyed_key_cannot_be_put_back_by_whoever_kept_a_copy(
+    app: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+) -> None:
+    key = await create(app, keyring, coordinator, clock)
+    async with app.transaction(coordinator.actor) as session:
+        await destroy_data_key(session, key.id, now=clock.now())
+    with pytest.raises(DBAPIError, match="stays destroyed"):
+        async with app.transaction(coordinator.actor) as session:
+            await session.execute(
+                text("update keystore.data_key set wrapped = :copy, destroyed_at = null where id = :id"),
+                {"copy": keyring.wrap(key).ciphertext, "id": key.id},
+            )

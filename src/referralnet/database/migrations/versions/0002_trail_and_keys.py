@@ -85,6 +85,13 @@ def _keystore() -> None:
           destroyed_at timestamptz,
           check ((wrapped is null) = (destroyed_at is not null))
         );
+        create function refuse_revival() returns trigger language plpgsql set search_path = public, pg_temp as $$
+        begin
+          raise exception 'a destroyed key stays destroyed' using errcode = 'insufficient_privilege';
+        end
+        $$;
+        create trigger destroyed_for_good before update on keystore.data_key
+          for each row when (old.wrapped is null and new.wrapped is not null) execute function refuse_revival();
         alter table keystore.data_key enable row level security;
         alter table keystore.data_key force row level security;
         create policy custodian_all on keystore.data_key to referralnet_app, referralnet_worker

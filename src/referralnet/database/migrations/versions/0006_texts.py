@@ -91,7 +91,9 @@ def _notices() -> None:
           agency_id uuid not null references agency (id),
           referral_id uuid not null references referral (id),
           kind text not null check (kind in ('appointment_set', 'appointment_changed', 'appointment_cancelled')),
-          occurrence jsonb not null,
+          -- Told apart here, so that one that says nothing sensible stops at its writer and not in the worker.
+          occurrence jsonb not null check ((occurrence ->> 'appointment_id')::uuid is not null
+            and (occurrence ->> 'starts_at')::timestamptz is not null and occurrence ->> 'time_zone' is not null),
           created_at timestamptz not null,
           handled_at timestamptz
         );
