@@ -1,4 +1,4 @@
-"""Single rows of the directory that other areas ask for by id."""
+"""What a referral needs to know of the service it goes to."""
 
 from __future__ import annotations
 
@@ -7,19 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceAtLocationRow:
-    """A service at a location, without where it is."""
-
-    id: UUID
-    service_id: UUID
-    organization_id: UUID
-    service_name: str
-    organization_name: str
-    confidential: bool
-    area: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +24,6 @@ class EntryForReferral:
     """Service type codes with those above them."""
     capacity_id: UUID | None
     """A capacity of the service, or None where it counts no units."""
-
-
-async def service_at_location_row(session: AsyncSession, service_at_location_id: UUID) -> ServiceAtLocationRow | None:
-    """The row, or None where there is none (or nobody acts)."""
-    found = await session.execute(
-        text("""
-            select service_at_location_id, service_id, organization_id, service_name, organization_name,
-                   confidential, area
-              from directory_listing where service_at_location_id = :id
-        """),
-        {"id": service_at_location_id},
-    )
-    row = found.one_or_none()
-    return None if row is None else ServiceAtLocationRow(*row)
 
 
 async def load_entry_for_referral(session: AsyncSession, service_at_location_id: UUID) -> EntryForReferral | None:

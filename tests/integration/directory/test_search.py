@@ -8,7 +8,7 @@ import pytest
 
 from referralnet.database.acting import Member
 from referralnet.database.transactions import Database
-from referralnet.directory.entry_rows import load_entry_for_referral, service_at_location_row
+from referralnet.directory.entry_rows import load_entry_for_referral
 from referralnet.directory.places import UnknownZip
 from referralnet.directory.search import DirectoryHit, DirectoryQuery, search
 from referralnet.errors import InvalidInput
@@ -149,13 +149,11 @@ async def test_a_member_of_the_network_is_told_as_one(app: Database, stranger: M
     assert "network_member" in shelter.reasons_for
     async with app.transaction(stranger) as session:
         entry = await load_entry_for_referral(session, shelter.service_at_location_id)
-        row = await service_at_location_row(session, shelter.service_at_location_id)
     assert entry is not None
     assert entry.target_agency_id == keeper.agency_id
     assert entry.capacity_id is not None
     assert "shelter_and_housing" in entry.categories
-    assert row is not None
-    assert row.service_name == entry.service_name == shelter.service_name
+    assert entry.service_name == shelter.service_name
 
 
 @pytest.mark.parametrize(
