@@ -41,6 +41,8 @@ SEND = f"""mutation($key: String!, $referral: SendReferralInput!) {{
     sendReferral(idempotencyKey: $key, referral: $referral) {{ {REFERRAL} }} }}"""
 SHOW = f"query($id: UUID!) {{ referral(referralId: $id) {{ {REFERRAL.split('... on Referral {')[1]} }}"
 DISCLOSURE = """query($id: UUID!) { disclosure(referralId: $id) { categories { category facts { name value } } } }"""
+STILL_TRUE = """mutation($key: String!, $id: UUID!) {
+    stillTrue(idempotencyKey: $key, capacityId: $id) { __typename } }"""
 STEP_UP = """mutation($code: String!) { stepUp(code: $code) { __typename } }"""
 VISIT = f"""mutation($key: String!, $id: UUID!, $visit: VisitInput!) {{
     scheduleVisit(idempotencyKey: $key, referralId: $id, visit: $visit) {{ {REFERRAL} }} }}"""
@@ -114,7 +116,11 @@ async def walk(network: Network, checkout: Path) -> None:
     dana = await add_person(network, "dana@lakeside.example", "Lakeside Police Victim Unit", "coordinator")
     rosa = await add_person(network, "rosa@lantern.example", "Lantern House", "intake")
 
+    long_ago = await find_shelter(dana.client)
+    assert "open_units_confirmed" not in long_ago["reasonsFor"], "nobody has counted since the package was written (D5)"
+    await say_that_counts_are_true(rosa.client)
     shelter = await find_shelter(dana.client)
+    assert "open_units_confirmed" in shelter["reasonsFor"]
     case = await open_case(dana.client, shelter["agencyId"])
     await refusals_without_a_fitting_release(dana.client, case, shelter)
     referral_id = await send(dana.client, case, shelter)
@@ -137,8 +143,15 @@ async def find_shelter(dana: Client) -> dict[str, Any]:
     assert shelter["address"] is None
     assert shelter["distanceKilometers"] is None
     assert shelter["phone"]
-    assert {"speaks_language", "takes_children", "open_units_confirmed"} <= set(shelter["reasonsFor"])
+    assert {"speaks_language", "takes_children"} <= set(shelter["reasonsFor"])
     return shelter
+
+
+async def say_that_counts_are_true(rosa: Client) -> None:
+    """The shelter counts its units: what the package brought was counted on the day it was written."""
+    for count in await rosa.do("{ unitCounts { capacityId } }"):
+        answer = await rosa.do(STILL_TRUE, id=count["capacityId"])
+        assert answer["__typename"] == "Done", answer
 
 
 @dataclass(frozen=True)
