@@ -8,18 +8,8 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from referralnet.database.tables import Base
-from referralnet.directory import tables as directory_tables
 from tests.databases import DatabaseUrls
 
-DIRECTORY = {
-    f"public.{mapper.local_table.name}"  # type: ignore[attr-defined]
-    for mapper in Base.registry.mappers
-    if mapper.class_.__module__ == directory_tables.__name__
-} | {"public.directory_entry", "public.directory_import", "public.directory_name", "public.directory_word"}
-DIRECTORY |= {f"public.{name}" for name in ("listing", "listing_own", "listing_change", "directory_duplicate")}
-DIRECTORY |= {"public.directory_duplicate_decision"}
-"""Tables of the directory area, which holds no case."""
 TABLES = """
   select pg_class.oid, quote_ident(nspname) || '.' || quote_ident(relname) as name
   from pg_class join pg_namespace on pg_namespace.oid = relnamespace

@@ -140,6 +140,15 @@ async def test_before_its_start_a_release_opens_nothing(stage: Stage) -> None:
     assert set((await readable(stage, stage.partners.recipient.intake, early)).values()) == {0}
 
 
+@pytest.mark.rule("C1")
+@pytest.mark.rule("C3")
+async def test_a_category_is_asked_for_at_every_read_and_not_only_when_the_copy_is_made(stage: Stage) -> None:
+    narrowed = await make_case(stage)
+    await stage.superuser.execute("update release set categories = '{needs}' where id = $1", narrowed.release_id)
+    assert (await readable(stage, stage.partners.recipient.intake, narrowed))["item"] == 1
+    assert (await readable(stage, stage.partners.custodian.coordinator, narrowed))["item"] == 3
+
+
 @pytest.mark.rule("C6")
 async def test_asking_whether_a_release_lives_answers_the_recipient_alone(stage: Stage, case: Case) -> None:
     async def answer(actor: Actor, release_id: UUID) -> object:
@@ -227,7 +236,7 @@ async def test_a_release_begins_as_proposed_or_active(stage: Stage, case: Case) 
     for status, refusal in (
         ("inactive", "no such step"),
         ("entered_in_error", "no such step"),
-        ("active", "foreign key"),
+        ("active", "row-level security"),
     ):
         with pytest.raises(DBAPIError, match=refusal):
             async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
@@ -270,3 +279,42 @@ async def test_hanging_a_row_on_another_agency_s_survivor_fails_as_for_one_that_
                 )
         answers.append(str(refused.value.orig).replace(str(survivor_id), "…"))
     assert answers[0] == answers[1]
+
+
+HANG_ON_A_RELEASE = """
+    insert into survivor_release (release_id, agency_id, survivor_id, signer, method, form_version, form_language,
+      form_hash, recorded_by)
+    values (:id, :agency, gen_random_uuid(), 'survivor', 'written', '1', 'es', decode(repeat('00', 32), 'hex'), :member)
+"""
+HANG_ON_A_KEY = """
+    insert into release (id, agency_id, recipient_agency_id, data_key_id, purpose, categories, status, starts_at,
+      expires_at, created_at)
+    values (gen_random_uuid(), :agency, :recipient, :id, 'shelter', '{needs}', 'active', now(),
+      now() + interval '1 day', now())
+"""
+SEAL_UNDER_A_KEY = """
+    insert into survivor (id, agency_id, data_key_id, given_name_sealed, family_name_sealed, created_by, created_at)
+    values (gen_random_uuid(), :agency, :id, '', '', :member, now())
+"""
+
+
+@pytest.mark.rule("C6")
+@pytest.mark.parametrize("attempt", [HANG_ON_A_RELEASE, HANG_ON_A_KEY, SEAL_UNDER_A_KEY])
+async def test_an_outsider_s_attempt_on_a_release_or_a_key_fails_as_for_one_that_is_not_there(
+    stage: Stage, case: Case, attempt: str
+) -> None:
+    key_id = await stage.superuser.fetchval("select data_key_id from release where id = $1", case.release_id)
+    theirs = case.release_id if attempt is HANG_ON_A_RELEASE else key_id
+    outsider, told = stage.partners.stranger.coordinator, set()
+    for wanted in (theirs, uuid4()):
+        given = {
+            "id": wanted,
+            "agency": outsider.agency_id,
+            "member": outsider.member_id,
+            "recipient": stage.partners.recipient.agency_id,
+        }
+        with pytest.raises(DBAPIError) as refused:
+            async with stage.app.transaction(outsider) as session:
+                await session.execute(text(attempt), {name: given[name] for name in given if f":{name}" in attempt})
+        told.add(str(refused.value.orig).replace(str(wanted), "…"))
+    assert len(told) == 1, told

@@ -12,12 +12,13 @@ from referralnet.database.acting import Member, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.access import ROLE_PERMISSIONS, Permission
+from tests.catalogue import tables_of
 from tests.databases import DatabaseUrls
 from tests.factories.identity import TRAINED_FOR_EVER, make_agency, make_member
-from tests.factories.rows import DIRECTORY, fill_every_table
+from tests.factories.rows import fill_every_table
 
 # What a member may read who has no part in cases: the directory, who is in the network, and what is their own.
-WITHOUT_CASES = DIRECTORY | {
+WITHOUT_CASES = tables_of("directory") | {
     "public.agency", "public.idempotency_key", "public.member", "public.member_credential", "public.member_session",
     "public.referral_transition", "public.sign_in_attempt",
 }  # fmt: skip
@@ -125,7 +126,27 @@ async def test_closing_an_agency_holds_at_the_next_statement_too(
             await closing.execute(text("update agency set active = false where id = :id"), {"id": made.actor.agency_id})
         for function in ("acting_agency", "acting_case_agency"):
             assert await session.scalar(text(f"select {function}()")) is None
+        assert not await session.scalar(text("select acting_has_role('coordinator')"))
         assert not list(await session.scalars(text("select id from agency")))
+
+
+@pytest.mark.rule("A3")
+async def test_a_disabled_member_reads_not_even_what_her_own_requests_made(
+    app: Database, owner: Database, keyring: Keyring
+) -> None:
+    """Which are ids of survivors and referrals."""
+    made = await make_member(owner, keyring, await make_agency(owner), [Role.COORDINATOR])
+    results = text("select count(*) from idempotency_key")
+    async with app.transaction(made.actor) as session:
+        await session.execute(
+            text("""
+                insert into idempotency_key (member_id, key, mutation, content_hash, result_id)
+                values (acting_member(), 'a-key-of-hers', 'recordSurvivor', '', gen_random_uuid())
+            """)
+        )
+        assert await session.scalar(results) == 1
+        await change(owner, made.actor, "disabled_at = now()")
+        assert await session.scalar(results) == 0
 
 
 @pytest.mark.rule("C2")
