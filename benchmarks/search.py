@@ -39,7 +39,7 @@ from referralnet.directory.search import DirectoryQuery, prepare, search
 from referralnet.directory.search_facets import search_facets
 from referralnet.directory.search_sql import expect_fast_pages, search_statement
 from referralnet.directory.suggesting import suggest_names
-from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.held_keyring import HeldKeyring
 from tests.factories.identity import make_agency, make_member
 
 NOW = datetime.now(UTC)
@@ -115,7 +115,7 @@ async def run(services: int, *, plans: bool, sockets: str) -> None:
         await rewrite_names(session, "made")
     await maker.execute("vacuum analyze")
     console.print(f"{services:,} services made in {time.perf_counter() - began:.0f} s")
-    member = (await make_member(owner, Keyring.generate(), await make_agency(owner), [Role.COORDINATOR])).actor
+    member = (await make_member(owner, HeldKeyring.generate(), await make_agency(owner), [Role.COORDINATOR])).actor
     prepare_places()
     calls: dict[str, Call] = {}
     for name, query in queries(words).items():

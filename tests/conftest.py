@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
-from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.held_keyring import HeldKeyring
 from tests.databases import DatabaseUrls, Server, TestRunServer
 from tests.node import packages_are_there
 
@@ -116,6 +116,6 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture(scope="session")
-def keyring() -> Keyring:
+def keyring() -> HeldKeyring:
     """Random keys, never written down."""
-    return Keyring.generate()
+    return HeldKeyring.generate()

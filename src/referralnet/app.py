@@ -25,7 +25,10 @@ from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.database.acting import Nobody
 from referralnet.database.transactions import Database
 from referralnet.directory.places import prepare_places
+from referralnet.encryption.held_keyring import HeldKeyring
 from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.keyring_file import KeyringFile
+from referralnet.encryption.kms_keyring import KmsKeyring, connect, read_root
 from referralnet.hsds.endpoints import routes as hsds_routes
 from referralnet.jobs.work import Work
 from referralnet.messaging.carriers.choosing import choose_carrier, webhook_token
@@ -56,20 +59,37 @@ def open_database(settings: Settings, role: str, *, command_timeout_seconds: flo
 
 
 def load_keyring(settings: Settings) -> Keyring:
-    """The keyring from the environment or its file.
+    """The keyring: a key management service's, the environment's, or a file's.
 
     Raises:
-        SettingMissing: there is neither; a service must not make up keys of its own.
+        SettingMissing: there is none; a service must not make up keys of its own.
         KeyringUnusable: it cannot be read.
     """
+    if settings.kms_key is not None:
+        return KmsKeyring(
+            connect(settings.kms_endpoint_url),
+            settings.kms_key,
+            read_root(kms_root_path(settings)),
+            root_seconds_max=settings.kms_root_minutes_max * 60,
+        )
     if settings.keyring is not None:
-        return Keyring.parse(settings.keyring.get_secret_value())
+        return HeldKeyring.parse(settings.keyring.get_secret_value())
+    return load_keyring_file(settings)
+
+
+def load_keyring_file(settings: Settings) -> KeyringFile:
+    """The keyring's file. Raises as `load_keyring`."""
     path = settings.keyring_file or Path(settings.data_folder) / "keyring.json"
     if not path.exists():
         raise SettingMissing(
             f"no keyring at {path}: `referralnet keyring create` makes one, REFERRALNET_KEYRING_FILE names it"
         )
-    return Keyring.parse(path.read_text("utf-8"))
+    return KeyringFile(path)
+
+
+def kms_root_path(settings: Settings) -> Path:
+    """Where the root is that a key management service has wrapped."""
+    return settings.kms_root_file or Path(settings.data_folder) / "kms-root.json"
 
 
 def open_resources(settings: Settings) -> Resources:
@@ -93,7 +113,7 @@ def open_work(settings: Settings) -> Work:
         settings.public_base_url,
         settings.text_lease_seconds,
     )
-    return Work(sender, settings.texts_at_once, settings.text_unlisted_seconds)
+    return Work(sender, settings.texts_at_once, settings.text_unlisted_seconds, settings.audit_anchor_folder)
 
 
 def build_app(resources: Resources, example: ExampleNetwork | None = None) -> Starlette:

@@ -36,6 +36,24 @@ class Settings(BaseSettings):
     keyring_file: Path | None = Field(
         None, description="The keyring's file, readable by the service alone. Default: keyring.json in the data folder."
     )
+    kms_key: str | None = Field(
+        None,
+        description="The key of AWS KMS (id, ARN or alias) that wraps data keys, in place of a keyring; wants the "
+        "extra kms. Region and credentials come from AWS's own variables.",
+    )
+    kms_root_file: Path | None = Field(
+        None,
+        description="The root of the network's own keys, wrapped by that key. Default: kms-root.json in the data "
+        "folder.",
+    )
+    kms_root_minutes_max: float = Field(
+        15.0, gt=0, le=1440, description="The opened root stays in memory for so long, then KMS is asked again."
+    )
+    kms_endpoint_url: str | None = Field(None, description="Another server that speaks AWS KMS's API, for tests.")
+    audit_anchor_folder: Path | None = Field(
+        None,
+        description="The worker writes a signed anchor of the audit trail here each day; best a place off this host.",
+    )
     listen_host: str = Field("127.0.0.1", description="The address the API listens on.")
     listen_port: int = Field(
         8400, ge=0, le=65535, description="The port the API listens on; the next free one is taken by run."

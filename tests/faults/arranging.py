@@ -14,7 +14,7 @@ from pathlib import Path
 
 from referralnet.clock import SystemClock
 from referralnet.database.transactions import Database
-from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.held_keyring import HeldKeyring
 from referralnet.jobs import settle_unknown, sweep_leases
 from referralnet.jobs.work import Work
 from referralnet.messaging.carriers.twilio import TwilioCarrier
@@ -28,7 +28,7 @@ CARRIER_TIMEOUT_SECONDS = 2.0
 OPEN = "select count(*) from text_message where state in ('scheduled', 'claimed', 'unknown')"
 
 
-def worker_settings(urls: DatabaseUrls, keyring: Keyring, carrier_url: str) -> dict[str, str]:
+def worker_settings(urls: DatabaseUrls, keyring: HeldKeyring, carrier_url: str) -> dict[str, str]:
     """A worker that sends to the local carrier, with a short lease."""
     return ACCOUNT | {
         "database_worker_url": urls.worker, "keyring": keyring.dump(), "carrier": "twilio",
@@ -79,7 +79,7 @@ def noon_zone(now: datetime) -> str:
 
 
 async def make_due_texts(
-    urls: DatabaseUrls, worker: Database, keyring: Keyring, *, survivors: int, texts_each: int, within: timedelta
+    urls: DatabaseUrls, worker: Database, keyring: HeldKeyring, *, survivors: int, texts_each: int, within: timedelta
 ) -> None:
     """Texts due at random moments `within` the time from now."""
     now = datetime.now(UTC)
@@ -117,7 +117,7 @@ async def make_due_texts(
             )  # fmt: skip
 
 
-async def settle(urls: DatabaseUrls, worker: Database, keyring: Keyring, carrier_url: str) -> None:
+async def settle(urls: DatabaseUrls, worker: Database, keyring: HeldKeyring, carrier_url: str) -> None:
     """What the workers' own sweeps do every few seconds, until nothing is open."""
     carrier = TwilioCarrier(
         "AC0", "token", from_number="+15005550006", base_url=carrier_url, timeout_seconds=CARRIER_TIMEOUT_SECONDS

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from referralnet.database.transactions import Database
-from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.held_keyring import HeldKeyring
 from tests.databases import DatabaseUrls
 from tests.factories.messaging import superuser
 from tests.faults.arranging import Nursery, make_due_texts, settle, worker_settings
@@ -34,7 +34,7 @@ async def states(urls: DatabaseUrls) -> Counter[str]:
 @pytest.mark.slow
 @pytest.mark.rule("M5")
 async def test_a_worker_whose_connections_are_cut_again_and_again_goes_on_and_doubles_nothing(
-    database_urls: DatabaseUrls, worker: Database, keyring: Keyring, local_carrier: LocalCarrier, tmp_path: Path
+    database_urls: DatabaseUrls, worker: Database, keyring: HeldKeyring, local_carrier: LocalCarrier, tmp_path: Path
 ) -> None:
     await make_due_texts(database_urls, worker, keyring, survivors=2, texts_each=30, within=timedelta(seconds=5))
     nursery = Nursery(worker_settings(database_urls, keyring, local_carrier.base_url), tmp_path / "workers.log")
@@ -62,7 +62,7 @@ async def test_a_worker_whose_connections_are_cut_again_and_again_goes_on_and_do
 
 @pytest.mark.slow
 async def test_sigterm_finishes_the_texts_in_hand_and_takes_no_more(
-    database_urls: DatabaseUrls, worker: Database, keyring: Keyring, local_carrier: LocalCarrier, tmp_path: Path
+    database_urls: DatabaseUrls, worker: Database, keyring: HeldKeyring, local_carrier: LocalCarrier, tmp_path: Path
 ) -> None:
     local_carrier.seconds_max = 0.5
     async with superuser(database_urls) as db:

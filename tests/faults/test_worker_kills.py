@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from referralnet.database.transactions import Database
-from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.held_keyring import HeldKeyring
 from tests.databases import DatabaseUrls
 from tests.factories.messaging import superuser
 from tests.faults.arranging import Nursery, let_go, make_due_texts, settle, worker_settings
@@ -40,7 +40,7 @@ async def under_way(carrier: LocalCarrier) -> None:
 async def test_two_hundred_kills_lose_no_text_and_double_none(
     database_urls: DatabaseUrls,
     worker: Database,
-    keyring: Keyring,
+    keyring: HeldKeyring,
     local_carrier: LocalCarrier,
     tmp_path: Path,
 ) -> None:

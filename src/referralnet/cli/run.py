@@ -91,7 +91,7 @@ async def _run(settings: Settings, own: socket.socket) -> None:
     from referralnet.cli.example import example_network, fill_example
     from referralnet.clock import SystemClock
     from referralnet.database.migrating import migrate
-    from referralnet.encryption.keyring import Keyring
+    from referralnet.encryption.keyring_file import KeyringFile
     from referralnet.jobs.worker import run_worker
 
     assert settings.keyring_file is not None
@@ -99,7 +99,7 @@ async def _run(settings: Settings, own: socket.socket) -> None:
     assert settings.database_worker_url is not None
     await migrate(settings.database_owner_url.get_secret_value())
     owner = open_database(settings, "owner")
-    keyring = Keyring.read_or_create(settings.keyring_file)
+    keyring = KeyringFile.open_or_create(settings.keyring_file)
     await fill_example(owner, keyring, now=SystemClock().now())
     await owner.close()
     server = _Server.over(build_app(open_resources(settings), example_network()), settings.public_base_url)

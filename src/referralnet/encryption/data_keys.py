@@ -50,7 +50,7 @@ async def create_data_key(
 ) -> DataKey:
     """Make a random 256-bit key and store it wrapped, in the custody of `agency_id`."""
     key = DataKey(uuid4(), secrets.token_bytes(32))
-    wrapped = keyring.wrap(key)
+    wrapped = await keyring.wrap(key)
     await session.execute(
         insert(StoredDataKey).values(
             id=key.id,
@@ -74,7 +74,7 @@ async def load_data_key(session: AsyncSession, keyring: Keyring, data_key_id: UU
     row = (await session.execute(columns.where(StoredDataKey.id == data_key_id))).one_or_none()
     if row is None or row.wrapped is None:
         raise KeyGone
-    return keyring.unwrap(data_key_id, WrappedKey(row.wrapping_key_id, row.wrapped))
+    return await keyring.unwrap(data_key_id, WrappedKey(row.wrapping_key_id, row.wrapped))
 
 
 async def destroy_data_key(session: AsyncSession, data_key_id: UUID, *, now: datetime) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from referralnet.jobs import (
+    anchor_audit,
     apply_callbacks,
     expire_referrals,
     plan_texts,
@@ -45,4 +46,5 @@ TIMETABLE = (
     Job(settle_unknown.run, every_seconds=15, at_start=False),
     Job(expire_referrals.run, every_seconds=30),
     Job(seal_audit.run, every_seconds=2),
+    Job(anchor_audit.run, every_seconds=600),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
@@ -18,6 +19,7 @@ class Work:
     sender: Sender
     texts_at_once: int
     text_unlisted_seconds: float
+    audit_anchor_folder: Path | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker has been asked to stop: finish what is in hand and begin nothing."""
 

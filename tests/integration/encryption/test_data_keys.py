@@ -13,7 +13,7 @@ from referralnet.clock import FixedClock
 from referralnet.database.acting import Custodian, Dispatcher, Nobody, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.data_keys import KeyGone, KeyPurpose, create_data_key, destroy_data_key, load_data_key
-from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.held_keyring import HeldKeyring
 from referralnet.encryption.sealing import DataKey, open_sealed, seal
 from tests.factories.identity import MadeMember, make_agency, make_member
 
@@ -21,11 +21,11 @@ PLACE = "survivor.given_name_sealed:1"
 
 
 @pytest_asyncio.fixture(scope="module")
-async def coordinator(owner: Database, keyring: Keyring) -> MadeMember:
+async def coordinator(owner: Database, keyring: HeldKeyring) -> MadeMember:
     return await make_member(owner, keyring, await make_agency(owner))
 
 
-async def create(app: Database, keyring: Keyring, made: MadeMember, clock: FixedClock) -> DataKey:
+async def create(app: Database, keyring: HeldKeyring, made: MadeMember, clock: FixedClock) -> DataKey:
     async with app.transaction(made.actor) as session:
         return await create_data_key(
             session, keyring, agency_id=made.actor.agency_id, purpose=KeyPurpose.SURVIVOR, now=clock.now()
@@ -41,7 +41,7 @@ async def stored(app: Database, made: MadeMember, key_id: UUID) -> tuple[bytes |
 
 @pytest.mark.rule("P4")
 async def test_a_key_is_stored_wrapped_and_loads_again(
-    app: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+    app: Database, keyring: HeldKeyring, coordinator: MadeMember, clock: FixedClock
 ) -> None:
     key = await create(app, keyring, coordinator, clock)
     wrapped, wrapping_key_id = await stored(app, coordinator, key.id)
@@ -53,7 +53,7 @@ async def test_a_key_is_stored_wrapped_and_loads_again(
 
 
 async def test_the_worker_loads_it_in_the_custody_of_its_agency_alone(
-    app: Database, worker: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+    app: Database, worker: Database, keyring: HeldKeyring, coordinator: MadeMember, clock: FixedClock
 ) -> None:
     key = await create(app, keyring, coordinator, clock)
     async with worker.transaction(Custodian(coordinator.actor.agency_id)) as session:
@@ -65,7 +65,7 @@ async def test_the_worker_loads_it_in_the_custody_of_its_agency_alone(
 
 
 async def test_nobody_else_loads_it(
-    app: Database, owner: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+    app: Database, owner: Database, keyring: HeldKeyring, coordinator: MadeMember, clock: FixedClock
 ) -> None:
     key = await create(app, keyring, coordinator, clock)
     stranger = await make_member(owner, keyring, await make_agency(owner))
@@ -78,7 +78,7 @@ async def test_nobody_else_loads_it(
 
 @pytest.mark.rule("P4")
 async def test_a_destroyed_key_opens_nothing_and_leaves_no_bytes(
-    app: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+    app: Database, keyring: HeldKeyring, coordinator: MadeMember, clock: FixedClock
 ) -> None:
     key = await create(app, keyring, coordinator, clock)
     sealed = seal(key, "Inés", PLACE)
@@ -94,7 +94,7 @@ async def test_a_destroyed_key_opens_nothing_and_leaves_no_bytes(
 
 
 async def test_who_cannot_see_a_key_is_not_told_that_it_was_destroyed(
-    app: Database, owner: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+    app: Database, owner: Database, keyring: HeldKeyring, coordinator: MadeMember, clock: FixedClock
 ) -> None:
     key = await create(app, keyring, coordinator, clock)
     stranger = await make_member(owner, keyring, await make_agency(owner))
@@ -107,7 +107,7 @@ async def test_who_cannot_see_a_key_is_not_told_that_it_was_destroyed(
 
 
 async def test_a_rolled_back_destruction_destroys_nothing(
-    app: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+    app: Database, keyring: HeldKeyring, coordinator: MadeMember, clock: FixedClock
 ) -> None:
     key = await create(app, keyring, coordinator, clock)
 
@@ -123,11 +123,11 @@ async def test_a_rolled_back_destruction_destroys_nothing(
 
 
 async def test_a_key_wrapped_before_a_rotation_still_loads(
-    app: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+    app: Database, keyring: HeldKeyring, coordinator: MadeMember, clock: FixedClock
 ) -> None:
     key = await create(app, keyring, coordinator, clock)
-    newer = Keyring.generate("newer")
-    rotated = Keyring("newer", keyring.wrapping_keys | newer.wrapping_keys, keyring.root)
+    newer = HeldKeyring.generate("newer")
+    rotated = HeldKeyring("newer", keyring.wrapping_keys | newer.wrapping_keys, keyring.root)
     async with app.transaction(coordinator.actor) as session:
         assert await load_data_key(session, rotated, key.id) == key
     later = await create(app, rotated, coordinator, clock)
@@ -146,7 +146,7 @@ async def test_a_backup_of_the_data_can_leave_the_keys_out(owner: Database) -> N
 
 @pytest.mark.rule("P4")
 async def test_a_destroyed_key_cannot_be_put_back_by_whoever_kept_a_copy(
-    app: Database, keyring: Keyring, coordinator: MadeMember, clock: FixedClock
+    app: Database, keyring: HeldKeyring, coordinator: MadeMember, clock: FixedClock
 ) -> None:
     key = await create(app, keyring, coordinator, clock)
     async with app.transaction(coordinator.actor) as session:
@@ -155,5 +155,5 @@ async def test_a_destroyed_key_cannot_be_put_back_by_whoever_kept_a_copy(
         async with app.transaction(coordinator.actor) as session:
             await session.execute(
                 text("update keystore.data_key set wrapped = :copy, destroyed_at = null where id = :id"),
-                {"copy": keyring.wrap(key).ciphertext, "id": key.id},
+                {"copy": (await keyring.wrap(key)).ciphertext, "id": key.id},
             )

@@ -15,6 +15,7 @@ from referralnet.api.context import Resources
 from referralnet.clock import FixedClock
 from referralnet.database.acting import Custodian, Operator
 from referralnet.database.transactions import Database
+from referralnet.encryption.held_keyring import HeldKeyring
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.tasks import open_task
 from referralnet.settings import Settings
@@ -141,7 +142,7 @@ async def test_what_is_kept_of_a_request_says_nothing_of_its_content(
         )
         hashes = {row.content_hash for row in rows if "anary" not in row.kept}
     assert len({len(found) for found in hashes}) == 1
-    other_ring = Resources(app, Keyring.generate(), FixedClock(CLOCK_STARTS_AT), Settings())
+    other_ring = Resources(app, HeldKeyring.generate(), FixedClock(CLOCK_STARTS_AT), Settings())
     async with serve(other_ring) as elsewhere:
         answer = await elsewhere.ask(RECORD, {"key": "record-her", "name": "Canary"}, headers=member.headers)
     assert answer.data["recordSurvivor"]["code"] == "IDEMPOTENCY_KEY_REUSED"

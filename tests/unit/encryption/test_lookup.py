@@ -7,10 +7,10 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.held_keyring import HeldKeyring
 from referralnet.encryption.lookup import lookup_hash
 
-RING = Keyring.generate()
+RING = HeldKeyring.generate()
 VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
@@ -30,7 +30,7 @@ def test_a_value_hashes_otherwise_for_another_purpose_or_on_another_keyring() ->
     hashes = {
         lookup_hash(RING, "phone", number),
         lookup_hash(RING, "login", number),
-        lookup_hash(Keyring.generate(), "phone", number),
+        lookup_hash(HeldKeyring.generate(), "phone", number),
         hashlib.sha256(number.encode()).digest(),
     }
     assert len(hashes) == 4
