@@ -45,6 +45,8 @@ READ_BY_OWNER = {
     "public.member_session": "ended on the host",
     "public.audit_event": "the trail is checked on the host",
     "public.audit_link": "the trail is checked on the host",
+    "keystore.data_key": "wrapped, to be wrapped anew; they open with the keyring, and seal what the owner cannot see",
+    "keystore.retired_wrapping_key": "names of keys, written on the host",
     "public.sending_permit": "one row: on which server texts may be sent, which a person releases on the host",
 }
 
