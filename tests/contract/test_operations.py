@@ -18,7 +18,7 @@ from referralnet.database.acting import Role
 from referralnet.published import path
 
 OPERATIONS = worked_operations()
-MADE = {"newKey", "today", "timeZoneByDay"}
+MADE = {"newKey", "newName", "today", "timeZoneByDay"}
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 each = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.key)
 

@@ -39,6 +39,8 @@ STORIES = {
     "taken back after all": f"{SENT} {INTAKE} 08 {COORDINATOR} 27 {INTAKE} 35",
     "never meant": f"{SENT} 28",
     "beds counted": f"{INTAKE} 01 36",
+    "a record kept": f"{COORDINATOR} 02 61 60 65 66 67 68 69 70 64 24 71",
+    "two records of one person": f"{COORDINATOR} 02 02 23 62 63 23",
     "matched before it is sent": f"{COORDINATOR} 02 04 15",
     "a listing kept": f"{INTAKE} 37 38 39 42 43",
     "two records that may be one": f"{NETWORK_ADMIN} 44 45",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -13,9 +13,11 @@ from referralnet.database.acting import Member, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.survivors.contact_plans import NewContactPlan, OptInMethod, keep_contact_plan
+from referralnet.survivors.likeness import compare
 from referralnet.survivors.needs import Accessibility, AgeBand, NewNeed, Urgency, record_need
 from referralnet.survivors.recording import NewSurvivor, record_survivor
 from referralnet.survivors.safe_windows import SafeWindow
+from referralnet.survivors.search_keys import Traits
 from tests.databases import DatabaseUrls
 from tests.factories.identity import make_agency, make_member
 
@@ -122,9 +124,13 @@ async def make_survivor(
     plan: NewContactPlan | None = None,
     need: NewNeed | None = None,
 ) -> UUID:
-    """Record a survivor; with a plan and a need where they are given. Returns her id."""
+    """Record a survivor, whoever looks like her; with a plan and a need where they are given. Returns her id."""
+    new = new or new_survivor()
     async with app.transaction(actor) as session:
-        survivor_id = await record_survivor(session, actor, new or new_survivor(), keyring=keyring, now=present())
+        traits = Traits((new.given_name, new.family_name), (), new.date_of_birth)
+        alike = await compare(session, keyring, actor.agency_id, traits)
+        new = replace(new, not_the_same_as=new.not_the_same_as | {one.survivor_id for one in alike})
+        survivor_id = await record_survivor(session, actor, new, keyring=keyring, now=present())
         if plan is not None:
             await keep_contact_plan(session, actor, survivor_id, plan, keyring=keyring, now=present())
         if need is not None:

@@ -19,6 +19,8 @@ from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.listings import ListingMutation, ListingQuery
 from referralnet.api.matching import MatchingQuery
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
+from referralnet.api.survivor_records import SurvivorRecordMutation, SurvivorRecordQuery
+from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSearchQuery
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 from referralnet.api.texts import TextQuery
 from referralnet.api.visits import VisitMutation
@@ -34,6 +36,8 @@ class Query(
     ListingQuery,
     DuplicateQuery,
     SurvivorQuery,
+    SurvivorRecordQuery,
+    SurvivorSearchQuery,
     ConsentQuery,
     MatchingQuery,
     ReferralQuery,
@@ -49,6 +53,8 @@ class Mutation(
     ListingMutation,
     DuplicateMutation,
     SurvivorMutation,
+    SurvivorRecordMutation,
+    SurvivorSearchMutation,
     ConsentMutation,
     ReferralMutation,
     VisitMutation,

@@ -20,7 +20,8 @@ class Category(StrEnum):
     MEDICAL = "medical"
 
 
-# A category without facts may be released; its disclosure then says that nothing is recorded.
+# Of a category that was released and has no facts, the disclosure says that nothing is recorded. Aliases, numbers other
+# than the plan's, pronouns and the general note stand in no category: they leave no agency.
 DISCLOSED: Mapping[Category, tuple[Fact, ...]] = {
     Category.IDENTITY: (Fact.GIVEN_NAME, Fact.FAMILY_NAME, Fact.DATE_OF_BIRTH),
     Category.CONTACT: (Fact.PHONE, Fact.CONTACT_LANGUAGE, Fact.TIME_ZONE, Fact.SAFE_WINDOWS, Fact.VOICEMAIL_OK),
@@ -35,7 +36,7 @@ DISCLOSED: Mapping[Category, tuple[Fact, ...]] = {
         Fact.IMMIGRATION_SENSITIVE,
     ),
     Category.SAFETY: (Fact.SAFETY_NOTE,),
-    Category.LEGAL: (),
-    Category.IMMIGRATION: (),
-    Category.MEDICAL: (),
+    Category.LEGAL: (Fact.LEGAL_NOTE,),
+    Category.IMMIGRATION: (Fact.IMMIGRATION_NOTE,),
+    Category.MEDICAL: (Fact.MEDICAL_NOTE,),
 }

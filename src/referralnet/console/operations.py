@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -102,6 +103,7 @@ def fill_in(variables: Mapping[str, Any], known: Mapping[str, str], *, now: date
         name, days = found.groups()
         made: dict[str, Callable[[], str]] = {
             "newKey": lambda: str(uuid4()),
+            "newName": _invented_name,
             "today": lambda: str(now.astimezone(ZoneInfo(time_zone)).date() + timedelta(days=int(days or 0))),
             "timeZoneByDay": lambda: _zone_by_day(now),
         }
@@ -115,6 +117,11 @@ def fill_in(variables: Mapping[str, Any], known: Mapping[str, str], *, now: date
         return [fill(inner) for inner in value] if isinstance(value, list) else value
 
     return fill(dict(variables))
+
+
+def _invented_name() -> str:
+    """So that a survivor who is recorded once more does not look like the one before."""
+    return "".join(secrets.choice("bdfglmnprt") + secrets.choice("aeio") for _ in range(4)).title()
 
 
 def kept_of(operation: WorkedOperation, data: Any) -> dict[str, str]:

@@ -9,27 +9,26 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-import phonenumbers
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member
-from referralnet.encryption.data_keys import load_data_key
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.lookup import lookup_hash
-from referralnet.errors import InvalidInput, NotFound
+from referralnet.errors import InvalidInput, Refusal
 from referralnet.identity.access import Permission, require
 from referralnet.survivors.checking import coded, plain_text_or_none
+from referralnet.survivors.phone_numbers import is_known_unsafe, normalise_phone
 from referralnet.survivors.safe_windows import SafeWindow, check_windows
-from referralnet.survivors.sealed_fields import seal_field
-from referralnet.survivors.tables import ContactPlan, Survivor
+from referralnet.survivors.sealed_fields import hold_survivor, seal_field
+from referralnet.survivors.search_keys import index_survivor
+from referralnet.survivors.tables import ContactPlan
 from referralnet.survivors.vocabulary import sender_labels, text_languages, time_zones
 
 # Policy of the network: a number that was safe half a year ago is not known to be safe.
 RECONFIRM_DAYS_MAX = 180
 CODE_PHRASE_LENGTH_MAX = 100
-_HOME_REGION = "US"
 
 
 class OptInMethod(StrEnum):
@@ -38,6 +37,12 @@ class OptInMethod(StrEnum):
     WRITTEN = "written"
     ELECTRONIC = "electronic"
     ORAL = "oral"
+
+
+class UnsafeNumber(Refusal):
+    """Her record calls this number unsafe. Ask her, and mark it as safe first if it is."""
+
+    code = "UNSAFE_NUMBER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,54 +75,34 @@ async def keep_contact_plan(
     Raises:
         InvalidInput: naming the field.
         NotFound: no such survivor in this custody.
+        UnsafeNumber: texts to a number that was recorded as not safe.
     """
     require(actor, Permission.KEEP_SURVIVORS)
     phone = normalise_phone(plan.phone)
     values = _checked(plan, now)
     phrase = plain_text_or_none(plan.code_phrase, field="code_phrase", length_max=CODE_PHRASE_LENGTH_MAX)
-    # Locked, so that two people who keep a plan at once do so one after the other.
-    owned = (
-        select(Survivor.agency_id, Survivor.data_key_id)
-        .where(Survivor.id == survivor_id)
-        .with_for_update(key_share=True)
-    )
-    survivor = (await session.execute(owned)).one_or_none()
-    if survivor is None:
-        raise NotFound(field="survivor_id")
-    key = await load_data_key(session, keyring, survivor.data_key_id)
+    held = await hold_survivor(session, keyring, survivor_id)
+    if plan.opted_in and await is_known_unsafe(session, held, phone):
+        raise UnsafeNumber(field="phone")
     lookup = lookup_hash(keyring, "phone", phone)
     present = select(ContactPlan.id, ContactPlan.phone_lookup, ContactPlan.paused_reason)
     old = (await session.execute(present.where(ContactPlan.survivor_id == survivor_id))).one_or_none()
     plan_id = uuid4() if old is None else old.id
     values |= {
-        "phone_sealed": seal_field(key, ContactPlan.phone_sealed, plan_id, phone),
+        "phone_sealed": seal_field(held.key, ContactPlan.phone_sealed, plan_id, phone),
         "phone_lookup": lookup,
-        "code_phrase_sealed": seal_field(key, ContactPlan.code_phrase_sealed, plan_id, phrase),
+        "code_phrase_sealed": seal_field(held.key, ContactPlan.code_phrase_sealed, plan_id, phrase),
     }
     if old is None:
-        values |= {"id": plan_id, "agency_id": survivor.agency_id, "survivor_id": survivor_id}
+        values |= {"id": plan_id, "agency_id": held.agency_id, "survivor_id": survivor_id}
         await session.execute(insert(ContactPlan).values(values).inline())
     else:
         if plan.opted_in and not (old.paused_reason == "stop" and old.phone_lookup == lookup):
             values |= {"paused_at": None, "paused_reason": None}
         await session.execute(update(ContactPlan).where(ContactPlan.id == plan_id).values(values))
+    await index_survivor(session, keyring, held)
     await record(session, Action.CONTACT_PLAN_KEPT, "contact_plan", plan_id, texts="yes" if plan.opted_in else "no")
     return plan_id
-
-
-def normalise_phone(written: str) -> str:
-    """E.164 of a number as people write it.
-
-    Raises:
-        InvalidInput: field ``phone``: no such number can exist.
-    """
-    try:
-        number = phonenumbers.parse(written, _HOME_REGION)
-    except phonenumbers.NumberParseException:
-        raise InvalidInput(field="phone", detail="It is not a phone number.") from None
-    if not phonenumbers.is_valid_number(number) or number.extension:
-        raise InvalidInput(field="phone", detail="It is not a number that can be texted.")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _checked(plan: NewContactPlan, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from referralnet.encryption.keyring import Keyring
+from referralnet.survivors.notes import NoteCategory, read_notes
 from referralnet.survivors.safe_windows import describe_windows
 from referralnet.survivors.sealed_fields import load_survivor_key, open_field
 from referralnet.survivors.tables import ContactPlan, Need, Survivor
@@ -24,6 +25,9 @@ class Fact(StrEnum):
     FAMILY_NAME = "family_name"
     DATE_OF_BIRTH = "date_of_birth"
     SAFETY_NOTE = "safety_note"
+    LEGAL_NOTE = "legal_note"
+    IMMIGRATION_NOTE = "immigration_note"
+    MEDICAL_NOTE = "medical_note"
     PHONE = "phone"
     CONTACT_LANGUAGE = "contact_language"
     TIME_ZONE = "time_zone"
@@ -43,7 +47,6 @@ _COLUMNS: dict[Fact, InstrumentedAttribute[Any]] = {
     Fact.GIVEN_NAME: Survivor.given_name_sealed,
     Fact.FAMILY_NAME: Survivor.family_name_sealed,
     Fact.DATE_OF_BIRTH: Survivor.date_of_birth_sealed,
-    Fact.SAFETY_NOTE: Survivor.safety_note_sealed,
     Fact.PHONE: ContactPlan.phone_sealed,
     Fact.CONTACT_LANGUAGE: ContactPlan.language,
     Fact.TIME_ZONE: ContactPlan.time_zone,
@@ -57,6 +60,13 @@ _COLUMNS: dict[Fact, InstrumentedAttribute[Any]] = {
     Fact.AGE_BAND: Need.age_band,
     Fact.ACCESSIBILITY: Need.accessibility,
     Fact.IMMIGRATION_SENSITIVE: Need.immigration_sensitive,
+}
+
+_NOTES = {
+    Fact.SAFETY_NOTE: NoteCategory.SAFETY,
+    Fact.LEGAL_NOTE: NoteCategory.LEGAL,
+    Fact.IMMIGRATION_NOTE: NoteCategory.IMMIGRATION,
+    Fact.MEDICAL_NOTE: NoteCategory.MEDICAL,
 }
 
 
@@ -74,7 +84,7 @@ async def open_facts(
     key = await load_survivor_key(session, keyring, survivor_id)
     opened: dict[Fact, str] = {}
     for table in (Survivor, ContactPlan, Need):
-        wanted = [fact for fact in Fact if fact in facts and _COLUMNS[fact].class_ is table]
+        wanted = [fact for fact, column in _COLUMNS.items() if fact in facts and column.class_ is table]
         if not wanted:
             continue
         row = (await session.execute(_row(table, wanted, survivor_id, need_id))).one_or_none()
@@ -86,6 +96,10 @@ async def open_facts(
             value = open_field(key, column, row_id, stored) if column.key.endswith("_sealed") else stored
             if value is not None:
                 opened[fact] = _in_words(fact, value)
+    if asked := {fact: category for fact, category in _NOTES.items() if fact in facts}:
+        notes = await read_notes(session, key, survivor_id, categories=frozenset(asked.values()))
+        said = {note.category: note.text for note in notes if note.text is not None}
+        opened |= {fact: said[category] for fact, category in asked.items() if category in said}
     return opened
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, overload
 from uuid import UUID
 
@@ -56,3 +57,26 @@ async def load_survivor_key(session: AsyncSession, keyring: Keyring, survivor_id
     if key_id is None:
         raise NotFound(field="survivor_id")
     return await load_data_key(session, keyring, key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRecord:
+    """A survivor whose record is about to change: locked, so that two people who change it do so one after another."""
+
+    id: UUID
+    agency_id: UUID
+    key: DataKey
+
+
+async def hold_survivor(session: AsyncSession, keyring: Keyring, survivor_id: UUID) -> HeldRecord:
+    """Lock a survivor of the acting agency's custody until the transaction ends, with her key.
+
+    Raises:
+        NotFound: there is no such survivor in this custody.
+        KeyGone: the survivor was erased.
+    """
+    owned = select(Survivor.agency_id, Survivor.data_key_id).where(Survivor.id == survivor_id)
+    row = (await session.execute(owned.with_for_update(key_share=True))).one_or_none()
+    if row is None:
+        raise NotFound(field="survivor_id")
+    return HeldRecord(survivor_id, row.agency_id, await load_data_key(session, keyring, row.data_key_id))

@@ -23,9 +23,100 @@ class Survivor(Base):
     given_name_sealed: Mapped[bytes]
     family_name_sealed: Mapped[bytes]
     date_of_birth_sealed: Mapped[bytes | None]
-    safety_note_sealed: Mapped[bytes | None]
+    pronouns_sealed: Mapped[bytes | None]
+    case_label_sealed: Mapped[bytes | None]
     created_by: Mapped[UUID]
     created_at: Mapped[datetime]
+
+
+class SurvivorAlias(Base):
+    """Another name she has or had. A removed one is kept, and found no more."""
+
+    __tablename__ = "survivor_alias"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    kind: Mapped[str]
+    name_sealed: Mapped[bytes]
+    recorded_by: Mapped[UUID]
+    recorded_at: Mapped[datetime]
+    removed_by: Mapped[UUID | None]
+    removed_at: Mapped[datetime | None]
+
+
+class SurvivorPhone(Base):
+    """A number at which she is known: whose phone it is, and whether it is safe."""
+
+    __tablename__ = "survivor_phone"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    kind: Mapped[str]
+    safe: Mapped[bool]
+    number_sealed: Mapped[bytes]
+    recorded_by: Mapped[UUID]
+    recorded_at: Mapped[datetime]
+    removed_by: Mapped[UUID | None]
+    removed_at: Mapped[datetime | None]
+
+
+class SurvivorNote(Base):
+    """One version of the note of one category; `moved` ones are sealed for the survivor's own row."""
+
+    __tablename__ = "survivor_note"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    category: Mapped[str]
+    version: Mapped[int]
+    text_sealed: Mapped[bytes | None]
+    moved: Mapped[bool] = mapped_column(default=False)
+    written_by: Mapped[UUID]
+    written_at: Mapped[datetime]
+
+
+class SurvivorCorrection(Base):
+    """What a field of a survivor was before it was corrected; written by the database alone."""
+
+    __tablename__ = "survivor_correction"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    field: Mapped[str]
+    value_sealed: Mapped[bytes | None]
+    corrected_by: Mapped[UUID | None]
+    corrected_at: Mapped[datetime]
+
+
+class SurvivorSearchKey(Base):
+    """A keyed hash by which her own agency finds her (survivors/search_keys.py)."""
+
+    __tablename__ = "survivor_search_key"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    survivor_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class SurvivorLikeness(Base):
+    """A person's word on two records that look alike: one survivor (`survivor_id` is kept), or two."""
+
+    __tablename__ = "survivor_likeness"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    other_id: Mapped[UUID]
+    decision: Mapped[str]
+    decided_by: Mapped[UUID]
+    decided_at: Mapped[datetime]
+    undone_by: Mapped[UUID | None]
+    undone_at: Mapped[datetime | None]
 
 
 class ContactPlan(Base):

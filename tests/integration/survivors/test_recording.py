@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+import re
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from referralnet.audit.recording import Action
 from referralnet.database.acting import Member
 from referralnet.errors import InvalidInput, NotFound, NotPermitted
+from referralnet.identity import hourly_caps
 from referralnet.identity.step_up import StepUpNeeded
-from referralnet.survivors.recording import (
-    NewSurvivor,
-    SurvivorIdentity,
-    SurvivorRow,
-    list_survivors,
-    record_survivor,
-    reveal_survivor,
-)
+from referralnet.survivors.aliases import AliasKind, NewAlias
+from referralnet.survivors.notes import NoteCategory
+from referralnet.survivors.phone_numbers import NewPhone, PhoneKind
+from referralnet.survivors.recording import NewSurvivor, SurvivorRow, list_survivors, record_survivor
+from referralnet.survivors.revealing import SurvivorIdentity, reveal_survivor
 from tests.factories.survivors import Houses, make_survivor, new_survivor, present
 
 
@@ -30,7 +31,7 @@ async def reveal(houses: Houses, actor: Member, survivor_id: UUID) -> SurvivorId
 
 async def listed(houses: Houses, actor: Member, first: int = 100) -> list[SurvivorRow]:
     async with houses.app.transaction(actor) as session:
-        return await list_survivors(session, actor, first=first)
+        return await list_survivors(session, actor, keyring=houses.keyring, first=first)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,76 @@ async def listed(houses: Houses, actor: Member, first: int = 100) -> list[Surviv
 async def test_what_was_recorded_is_what_is_revealed(houses: Houses, new: NewSurvivor) -> None:
     survivor_id = await make_survivor(houses.app, houses.ours.coordinator, houses.keyring, new=new)
     identity = await reveal(houses, houses.ours.coordinator, survivor_id)
-    assert identity == SurvivorIdentity(
-        survivor_id, new.given_name, new.family_name, new.date_of_birth, new.safety_note
+    assert (identity.given_name, identity.family_name) == (new.given_name, new.family_name)
+    assert (identity.date_of_birth, identity.note(NoteCategory.SAFETY)) == (new.date_of_birth, new.safety_note)
+    assert (identity.pronouns, identity.aliases, identity.phones) == (None, (), ())
+
+
+async def test_the_whole_record_is_revealed_with_what_can_be_several(houses: Houses) -> None:
+    new = replace(
+        new_survivor("Ximena", "Entera"),
+        pronouns="she/they",
+        case_label="Blue kite 7",
+        aliases=(NewAlias("Xime", AliasKind.NICKNAME), NewAlias("Candy", AliasKind.IMPOSED)),
+        phones=(NewPhone("(312) 555-0151", PhoneKind.OWN, True), NewPhone("312 555 0152", PhoneKind.SHARED, False)),
     )
+    survivor_id = await make_survivor(houses.app, houses.ours.coordinator, houses.keyring, new=new)
+    identity = await reveal(houses, houses.ours.coordinator, survivor_id)
+    assert (identity.pronouns, identity.case_label) == ("she/they", "Blue kite 7")
+    assert {(alias.name, alias.kind) for alias in identity.aliases} == {
+        ("Xime", AliasKind.NICKNAME),
+        ("Candy", AliasKind.IMPOSED),
+    }
+    assert {(phone.number, phone.kind, phone.safe) for phone in identity.phones} == {
+        ("+13125550151", PhoneKind.OWN, True),
+        ("+13125550152", PhoneKind.SHARED, False),
+    }
+
+
+@pytest.mark.rule("A5")
+async def test_a_list_shows_a_label_of_chance_and_nothing_of_her(houses: Houses) -> None:
+    """Without a second factor: somebody may stand behind the coordinator."""
+    survivor_id = await make_survivor(houses.app, houses.ours.coordinator, houses.keyring)
+    row = (await listed(houses, replace(houses.ours.coordinator, stepped_up_at=None), first=1))[0]
+    assert row.id == survivor_id
+    assert re.fullmatch(r"[A-Z][a-z]+ [0-9]{3}", row.case_label or "")
+    assert {field.name for field in fields(row)} == {"id", "case_label", "created_at"}
+
+
+async def allow_reveals(houses: Houses, monkeypatch: pytest.MonkeyPatch, more: int) -> None:
+    """So many more in this hour."""
+    done = await houses.superuser.fetchval(
+        "select count(*) from audit_event where action = 'survivor_revealed' and member_id = $1"
+        " and at > now() - interval '1 hour'",
+        houses.ours.coordinator.member_id,
+    )
+    monkeypatch.setitem(hourly_caps.PER_HOUR_MAX, Action.SURVIVOR_REVEALED, done + more)
+
+
+@pytest.mark.rule("A5")
+async def test_one_member_reveals_no_more_than_an_hour_allows(houses: Houses, monkeypatch: pytest.MonkeyPatch) -> None:
+    survivor_id = await make_survivor(houses.app, houses.ours.coordinator, houses.keyring)
+    await allow_reveals(houses, monkeypatch, more=2)
+    for _ in range(2):
+        await reveal(houses, houses.ours.coordinator, survivor_id)
+    with pytest.raises(hourly_caps.HourlyCapReached):
+        await reveal(houses, houses.ours.coordinator, survivor_id)
+    async with houses.superuser.transaction():
+        await houses.superuser.execute("set local session_replication_role = replica")
+        await houses.superuser.execute("update audit_event set at = at - interval '61 minutes'")
+    await reveal(houses, houses.ours.coordinator, survivor_id)
+
+
+@pytest.mark.rule("A5")
+async def test_reveals_sent_at_once_do_not_slip_under_the_cap_together(
+    houses: Houses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survivor_id = await make_survivor(houses.app, houses.ours.coordinator, houses.keyring)
+    await allow_reveals(houses, monkeypatch, more=2)
+    revealing = (reveal(houses, houses.ours.coordinator, survivor_id) for _ in range(6))
+    outcomes = await asyncio.gather(*revealing, return_exceptions=True)
+    assert sum(isinstance(outcome, SurvivorIdentity) for outcome in outcomes) == 2
+    assert sum(isinstance(outcome, hourly_caps.HourlyCapReached) for outcome in outcomes) == 4
 
 
 @pytest.mark.rule("U3")
@@ -67,6 +135,14 @@ async def test_identity_shows_in_no_representation(houses: Houses) -> None:
         ({"date_of_birth": present().date() + timedelta(days=2)}, "date_of_birth"),
         ({"date_of_birth": date(1850, 1, 1)}, "date_of_birth"),
         ({"safety_note": "a" * 2001}, "safety_note"),
+        ({"pronouns": "a" * 41}, "pronouns"),
+        ({"case_label": "Case of Ana"}, "case_label"),
+        ({"case_label": "1996"}, "case_label"),
+        ({"aliases": (NewAlias("", AliasKind.FORMER),)}, "name"),
+        ({"aliases": (NewAlias("A", AliasKind.FORMER),) * 11}, "aliases"),
+        ({"aliases": (NewAlias("A", "pet"),)}, "kind"),  # type: ignore[arg-type]
+        ({"phones": (NewPhone("555", PhoneKind.OWN, True),)}, "number"),
+        ({"phones": (NewPhone("312 555 0151", PhoneKind.OWN, True),) * 11}, "phones"),
     ],
 )
 async def test_a_value_that_cannot_be_is_refused_by_its_field(
@@ -153,7 +229,8 @@ async def test_where_the_trail_cannot_be_written_nobody_is_revealed(houses: Hous
 async def test_a_survivor_is_recorded_in_the_member_s_own_agency_and_traced(houses: Houses) -> None:
     actor = houses.ours.coordinator
     async with houses.app.transaction(actor) as session:
-        survivor_id = await record_survivor(session, actor, new_survivor(), keyring=houses.keyring, now=present())
+        new = new_survivor("Unique", "Unica", date(1971, 1, 31))
+        survivor_id = await record_survivor(session, actor, new, keyring=houses.keyring, now=present())
     row = await houses.superuser.fetch("select agency_id, created_by from survivor where id = $1", survivor_id)
     assert [tuple(entry) for entry in row] == [(houses.ours.agency_id, actor.member_id)]
     actions = await houses.superuser.fetch("select action from audit_event where subject_id = $1", survivor_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -12,13 +13,21 @@ from referralnet.consent.disclosures import read_disclosure
 from referralnet.database.transactions import Database
 from referralnet.encryption.data_keys import KeyGone, destroy_data_key
 from referralnet.encryption.sealing import SealBroken
+from referralnet.survivors.aliases import AliasKind, NewAlias
+from referralnet.survivors.correcting import Correction, correct_survivor
 from referralnet.survivors.facts import Fact, open_facts
-from referralnet.survivors.recording import reveal_survivor
+from referralnet.survivors.notes import NoteCategory, write_note
+from referralnet.survivors.phone_numbers import NewPhone, PhoneKind
+from referralnet.survivors.revealing import reveal_survivor
+from referralnet.survivors.searching import Asked, search_survivors
 from tests.factories.consent import Stage, make_case, make_partners
 from tests.factories.survivors import Houses, make_survivor, new_plan, new_survivor, present, tables_that_show
 
-SEALED = ("given_name", "family_name", "date_of_birth", "safety_note")
-CANARIES = ("Kanarienvogel", "Lemondrop", "1991-07-23", "yellow warbler", "canary wharf", "13125550187")
+SEALED = ("given_name", "family_name", "date_of_birth")
+CANARIES = (
+    "Kanarienvogel", "Lemondrop", "1991-07-23", "yellow warbler", "canary wharf", "13125550187", "Goldammer", "xe/xem",
+    "Blue finch 7", "13125550188", "green parrot", "red grouse", "white heron", "Zeisig",
+)  # fmt: skip
 
 
 async def full_survivor(houses: Houses) -> UUID:
@@ -90,17 +99,37 @@ async def test_no_table_shows_a_canary_in_the_clear(owner: Database, houses: Hou
         houses.app,
         stage.partners.custodian.coordinator,
         houses.keyring,
-        new=new_survivor("Kanarienvogel", "Lemondrop", date(1991, 7, 23), "yellow warbler"),
+        new=replace(
+            new_survivor("Zeisig", "Lemondrop", date(1991, 7, 23), "yellow warbler"),
+            pronouns="xe/xem",
+            case_label="Blue finch 7",
+            aliases=(NewAlias("Goldammer", AliasKind.ALSO_USED),),
+            phones=(NewPhone("+1 312 555 0188", PhoneKind.SHARED, safe=False),),
+        ),
         plan=new_plan(phone="+1 312 555 0187", code_phrase="canary wharf"),
     )
+    actor = stage.partners.custodian.coordinator
+    async with houses.app.transaction(actor) as session:
+        correction = Correction(given_name="Kanarienvogel", keep_former_name=True)
+        await correct_survivor(session, actor, survivor_id, correction, keyring=houses.keyring, now=present())
+        for category, words in (("legal", "green parrot"), ("medical", "red grouse"), ("general", "white heron")):
+            await write_note(
+                session, actor, survivor_id, NoteCategory(category), words, after_version=0,
+                keyring=houses.keyring, now=present(),
+            )  # fmt: skip
+        asked = Asked("Kanarienvogel Lemondrop", "+1 312 555 0188", date(1991, 7, 23))
+        (found,) = await search_survivors(session, actor, asked, keyring=houses.keyring)
+        assert found.survivor_id == survivor_id
     case = await make_case(stage, survivor_id=survivor_id, categories=frozenset(Category))
     reader = stage.partners.recipient.intake
     async with houses.app.transaction(reader) as session:
         told = await read_disclosure(session, reader, case.referral_id, keyring=houses.keyring, now=present())
     assert told.categories[Category.IDENTITY]["given_name"] == "Kanarienvogel"
+    assert told.categories[Category.LEGAL] == {"legal_note": "green parrot"}
+    assert "white heron" not in str(told.categories), "the general note is disclosed to nobody"
     assert await tables_that_show(houses.superuser, *CANARIES) == set()
     # The search does find what stands in the clear, as text and as bytes.
     await houses.superuser.execute(
-        "update survivor set safety_note_sealed = $1 where id = $2", b"a Yellow Warbler".lower(), survivor_id
+        "update survivor_note set text_sealed = $1 where survivor_id = $2", b"a Yellow Warbler".lower(), survivor_id
     )
-    assert await tables_that_show(houses.superuser, *CANARIES) == {"public.survivor"}
+    assert await tables_that_show(houses.superuser, *CANARIES) == {"public.survivor_note"}

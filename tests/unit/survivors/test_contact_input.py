@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from referralnet.errors import InvalidInput
 from referralnet.survivors.checking import coded, plain_text, plain_text_or_none
-from referralnet.survivors.contact_plans import normalise_phone
+from referralnet.survivors.phone_numbers import normalise_phone
 from referralnet.survivors.vocabulary import sender_labels, spoken_languages, text_languages, time_zones
 
 

@@ -11,7 +11,7 @@ from referralnet.console.example import ExamplePhone, code_seconds_left
 from referralnet.console.serving import PageRequest, go_to
 from referralnet.errors import InvalidInput
 from referralnet.messaging.carriers.recording import PhoneText, read_phone, write_from_phone
-from referralnet.survivors.contact_plans import normalise_phone
+from referralnet.survivors.phone_numbers import normalise_phone
 
 BODY_LENGTH_MAX = 320
 QUICK_ANSWERS = ("1", "2", "3", "STOP")

@@ -1,0 +1,35 @@
+"""How often one member may do within an hour what shows people: enough for work, too little to copy a register (A5)."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.audit.recording import Action
+from referralnet.errors import Refusal
+
+# Policy of the network, for one member and one hour, counted in the trail.
+PER_HOUR_MAX = {
+    Action.SURVIVOR_REVEALED: 60,
+    Action.SURVIVOR_HISTORY_READ: 30,
+    Action.SURVIVORS_SEARCHED: 120,
+    Action.SURVIVORS_COMPARED: 120,
+    Action.ATTEMPT_REFUSED: 120,
+}
+
+
+class HourlyCapReached(Refusal):
+    """You have done this as often as one person may within an hour. Wait, or ask a colleague."""
+
+    code = "HOURLY_CAP_REACHED"
+    audited = True
+
+
+async def require_below_cap(session: AsyncSession, action: Action) -> None:
+    """Raise HourlyCapReached where the acting member did this as often as the last hour allows.
+
+    Call it before the act is recorded. Requests of one member wait for one another from here on.
+    """
+    done = await session.scalar(select(func.acts_within_the_hour(str(action))))
+    if (done or 0) >= PER_HOUR_MAX[action]:
+        raise HourlyCapReached
