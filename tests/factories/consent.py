@@ -10,7 +10,8 @@ import asyncpg
 from referralnet.consent.categories import Category
 from referralnet.consent.disclosures import make_disclosure
 from referralnet.consent.minors import Purpose, Signer
-from referralnet.consent.releases import Method, NewRelease, record_release
+from referralnet.consent.releases import Method
+from referralnet.consent.signing import NewRelease, record_release
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from tests.factories.survivors import (

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.consent.categories import Category
 from referralnet.consent.minors import Purpose, Signer
-from referralnet.consent.releases import Method, NewRelease, record_release
+from referralnet.consent.releases import Method
+from referralnet.consent.signing import NewRelease, record_release
 from referralnet.database.acting import AgencyKind, Member, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring

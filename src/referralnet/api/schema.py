@@ -19,6 +19,7 @@ from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.listings import ListingMutation, ListingQuery
 from referralnet.api.matching import MatchingQuery
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
+from referralnet.api.releases import ReleaseMutation, ReleaseQuery
 from referralnet.api.survivor_records import SurvivorRecordMutation, SurvivorRecordQuery
 from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSearchQuery
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
@@ -38,6 +39,7 @@ class Query(
     SurvivorQuery,
     SurvivorRecordQuery,
     SurvivorSearchQuery,
+    ReleaseQuery,
     ConsentQuery,
     MatchingQuery,
     ReferralQuery,
@@ -55,6 +57,7 @@ class Mutation(
     SurvivorMutation,
     SurvivorRecordMutation,
     SurvivorSearchMutation,
+    ReleaseMutation,
     ConsentMutation,
     ReferralMutation,
     VisitMutation,

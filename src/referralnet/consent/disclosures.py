@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.consent.categories import DISCLOSED, Category
+from referralnet.consent.copies import Because, store_copy
 from referralnet.consent.judging import Released, judge
 from referralnet.consent.refusals import AlreadyDisclosed, NoLiveRelease
-from referralnet.consent.releases import known_categories
-from referralnet.consent.sealed_items import open_item, seal_items
-from referralnet.consent.tables import DisclosureItem, DisclosureMade, Release, SurvivorRelease
+from referralnet.consent.releases import find_released, known_categories
+from referralnet.consent.sealed_items import open_item, told_of
+from referralnet.consent.tables import DisclosureItem, DisclosureMade, SurvivorRelease
 from referralnet.consent.withdrawal_lock import hold_release_open
 from referralnet.database.acting import Member
 from referralnet.encryption.data_keys import KeyGone, load_data_key
@@ -24,6 +25,8 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.identity.access import Permission, require
 from referralnet.identity.step_up import require_fresh
 from referralnet.survivors.facts import open_facts
+
+_SUCCESSORS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +66,11 @@ async def make_disclosure(
     released = await _released(session, release_id, survivor_id)
     judge(released, recipient_agency_id, categories, now)
     await _require_unused(session, referral_id, release_id)
-    key = await load_data_key(session, keyring, released.data_key_id)
+    key = await load_data_key(session, keyring, released.required_key_id)
     wanted = {fact for category in categories for fact in DISCLOSED[category]}
     facts = await open_facts(session, survivor_id, wanted, need_id=need_id, keyring=keyring)
-    disclosure_id = uuid4()
-    made = {
-        "id": disclosure_id,
-        "agency_id": released.agency_id,
-        "recipient_agency_id": recipient_agency_id,
-        "release_id": release_id,
-        "data_key_id": released.data_key_id,
-        "referral_id": referral_id,
-        "made_at": now,
-    }
-    await session.execute(insert(DisclosureMade).values(made).inline())
-    await session.execute(insert(DisclosureItem).values(seal_items(key, disclosure_id, categories, facts)).inline())
-    await record(
-        session,
-        Action.DISCLOSURE_MADE,
-        "disclosure",
-        disclosure_id,
-        release=str(release_id),
-        recipient=str(recipient_agency_id),
-        categories=[str(category) for category in sorted(categories)],
-    )
-    return disclosure_id
+    told = told_of(categories, facts)
+    return await store_copy(session, released, key, told, referral_id=referral_id, because=Because.SENT, now=now)
 
 
 async def read_disclosure(
@@ -102,16 +85,9 @@ async def read_disclosure(
     """
     require(actor, Permission.READ_DISCLOSURES)
     require_fresh(actor, now)
-    newest = select(DisclosureMade.id, DisclosureMade.release_id).where(DisclosureMade.referral_id == referral_id)
-    found = (await session.execute(newest.order_by(DisclosureMade.made_at.desc()).limit(1))).one_or_none()
-    if found is None:
-        raise NoLiveRelease
-    await hold_release_open(session, found.release_id)
-    # From here on nobody can end the release, and what was ended before is seen as ended: the lock is older than
-    # the snapshot of this statement.
-    items = await _visible_items(session, found.id)
+    found, items = await _newest_held_open(session, referral_id)
     # Without an expiry the release is not live, or names another agency than the reader's: its own custodian's, say.
-    if not items or items[0].expires_at is None or not items[0].made_at <= now < items[0].expires_at:
+    if items[0].expires_at is None or now >= items[0].expires_at:
         raise NoLiveRelease
     seen = [item.category for item in items]
     await record(
@@ -129,6 +105,24 @@ async def read_disclosure(
     )
 
 
+async def _newest_held_open(session: AsyncSession, referral_id: UUID) -> tuple[Any, list[Any]]:
+    """The newest disclosure and its items. From then on nobody can end its release, and what was ended before is seen
+    as ended: the lock is older than the snapshot of the statement that reads the items.
+    """
+    newest = select(DisclosureMade.id, DisclosureMade.release_id).where(DisclosureMade.referral_id == referral_id)
+    newest = newest.order_by(DisclosureMade.made_at.desc(), DisclosureMade.id).limit(1)
+    waited_for: list[UUID] = []
+    while True:
+        found = (await session.execute(newest)).one_or_none()
+        # A release whose place was taken while we waited for it leaves another disclosure to read.
+        if found is None or found.id in waited_for or len(waited_for) == _SUCCESSORS_MAX:
+            raise NoLiveRelease
+        waited_for.append(found.id)
+        await hold_release_open(session, found.release_id)
+        if items := await _visible_items(session, found.id):
+            return found, items
+
+
 async def _require_unused(session: AsyncSession, referral_id: UUID, release_id: UUID) -> None:
     used = DisclosureMade.referral_id == referral_id, DisclosureMade.release_id == release_id
     if await session.scalar(select(DisclosureMade.id).where(*used)) is not None:
@@ -137,23 +131,13 @@ async def _require_unused(session: AsyncSession, referral_id: UUID, release_id: 
 
 async def _released(session: AsyncSession, release_id: UUID, survivor_id: UUID) -> Released:
     """The survivor's release, where it is in this custody."""
-    columns = (
-        select(
-            Release.agency_id,
-            Release.recipient_agency_id,
-            Release.data_key_id,
-            Release.categories,
-            Release.status,
-            Release.starts_at,
-            Release.expires_at,
-        )
-        .join(SurvivorRelease, SurvivorRelease.release_id == Release.id)
-        .where(Release.id == release_id, SurvivorRelease.survivor_id == survivor_id)
+    hers = select(SurvivorRelease.release_id).where(
+        SurvivorRelease.release_id == release_id, SurvivorRelease.survivor_id == survivor_id
     )
-    row = (await session.execute(columns)).one_or_none()
-    if row is None:
+    released = await find_released(session, release_id)
+    if released is None or await session.scalar(hers) is None:
         raise NoLiveRelease(field="release_id")
-    return Released(*row)
+    return released
 
 
 async def _visible_items(session: AsyncSession, disclosure_id: UUID) -> list[Any]:

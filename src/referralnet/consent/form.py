@@ -47,3 +47,11 @@ def published_form(language: str) -> ReleaseForm:
     return ReleaseForm(
         first.removeprefix(_VERSION_LINE).strip(), language, text.strip(), hashlib.sha256(content).digest()
     )
+
+
+def words_of_form(language: str, form_hash: str) -> str | None:
+    """The words of the form with this hash (in hex), where it is the one that is published in this language now."""
+    if language not in form_languages():
+        return None
+    form = published_form(language)
+    return form.text if form.hash.hex() == form_hash else None

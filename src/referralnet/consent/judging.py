@@ -19,15 +19,22 @@ from referralnet.consent.refusals import (
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What a release allows."""
+    """What a release allows. `data_key_id` is None until it is signed."""
 
+    id: UUID
     agency_id: UUID
     recipient_agency_id: UUID
-    data_key_id: UUID
+    data_key_id: UUID | None
     categories: list[str]
     status: str
     starts_at: datetime
     expires_at: datetime
+
+    @property
+    def required_key_id(self) -> UUID:
+        """The key of a release that was judged to be in force."""
+        assert self.data_key_id is not None, "the database lets no release be active without a key"
+        return self.data_key_id
 
 
 def judge(released: Released, recipient_agency_id: UUID, categories: frozenset[Category], now: datetime) -> None:

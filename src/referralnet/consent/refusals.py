@@ -75,3 +75,21 @@ class AlreadyDisclosed(Refusal):
     """The release was used for this referral already."""
 
     code = "ALREADY_DISCLOSED"
+
+
+class ReleaseNotProposed(Refusal):
+    """The release does not wait for a signature: it was signed, declined or withdrawn already."""
+
+    code = "RELEASE_NOT_PROPOSED"
+
+
+class ReleaseReplaced(Refusal):
+    """A newer release has taken this one's place; the newer one is what counts."""
+
+    code = "RELEASE_REPLACED"
+
+
+class NothingLeftToRelease(Refusal):
+    """Narrowing leaves out a category or shortens the time, and leaves something. To end it all, withdraw it."""
+
+    code = "NOTHING_LEFT_TO_RELEASE"

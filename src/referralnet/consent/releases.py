@@ -1,4 +1,4 @@
-"""Releases: recorded once signed, for one agency, one purpose, named categories and a bounded time (C1, C9).
+"""Releases as their custodian sees them, from proposed to ended (FHIR Consent).
 
 There is no way around a release here: no flag, no role (C10).
 """
@@ -6,34 +6,23 @@ There is no way around a release here: no flag, no role (C10).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.audit.recording import Action, record
 from referralnet.consent.categories import Category
-from referralnet.consent.form import ReleaseForm, published_form
-from referralnet.consent.minors import Purpose, Signer, check_signer
-from referralnet.consent.refusals import RecipientIsOwnAgency, TermOutOfBounds, UnknownCategory
+from referralnet.consent.form import words_of_form
+from referralnet.consent.judging import Released
+from referralnet.consent.minors import Purpose, Signer
+from referralnet.consent.refusals import UnknownCategory
 from referralnet.consent.tables import Release, SurvivorRelease
 from referralnet.database.acting import Member
-from referralnet.encryption.data_keys import KeyPurpose, create_data_key
-from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound
 from referralnet.identity.access import Permission, require
-from referralnet.identity.tables import Agency, MemberAccount
-from referralnet.survivors.checking import coded
-from referralnet.survivors.facts import Fact, open_facts
-from referralnet.survivors.tables import Survivor
-
-TERM_DAYS_DEFAULT = 90
-TERM_DAYS_MAX = 365
-# A release that begins far ahead is not what she agrees to today.
-STARTS_WITHIN_DAYS = 30
 
 
 class ReleaseStatus(StrEnum):
@@ -54,95 +43,75 @@ class Method(StrEnum):
     WITNESSED = "witnessed"
 
 
-@dataclass(frozen=True, slots=True)
-class NewRelease:
-    """A signed release. `term_days` counts from `starts_at`, which is now where it is not given."""
+class Ended(StrEnum):
+    """How a release came to its end."""
 
-    recipient_agency_id: UUID
-    purpose: Purpose
-    categories: frozenset[Category]
-    signer: Signer
-    method: Method
-    form_language: str
-    witnessed_by: UUID | None = None
-    term_days: int = TERM_DAYS_DEFAULT
-    starts_at: datetime | None = None
+    ORAL = "oral"
+    WRITTEN = "written"
+    TEXT = "text"
+    EXPIRY = "expiry"
+    RENEWAL = "renewal"
+    NARROWING = "narrowing"
+    DECLINED = "declined"
+    ERROR = "error"
+
+
+class Succession(StrEnum):
+    """Why a release follows another."""
+
+    RENEWAL = "renewal"
+    NARROWING = "narrowing"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRow:
-    """A release as its custodian sees it; `form_hash` in hex. It may be `active` and have expired: see `is_live`."""
+    """A release as its custodian sees it; `form_hash` in hex. It may be `active` and have expired: see `is_live`.
+
+    Those with one `proposal_id` were put before her together. Until she has signed, `signer`, `method` and `signed_at`
+    are None.
+    """
 
     id: UUID
     survivor_id: UUID
+    proposal_id: UUID
     recipient_agency_id: UUID
     purpose: Purpose
     categories: frozenset[Category]
     status: ReleaseStatus
     starts_at: datetime
     expires_at: datetime
-    signer: Signer
-    method: Method
     form_version: str
     form_language: str
     form_hash: str
+    signer: Signer | None
+    method: Method | None
+    signed_at: datetime | None
+    signature_kind: str | None
+    follows_release_id: UUID | None
+    succession: Succession | None
     ended_at: datetime | None
-    ended_via: str | None
+    ended_via: Ended | None
 
     def is_live(self, now: datetime) -> bool:
         """Whether it is in force at this instant."""
         return self.status is ReleaseStatus.ACTIVE and self.starts_at <= now < self.expires_at
 
-
-async def record_release(
-    session: AsyncSession, actor: Member, survivor_id: UUID, new: NewRelease, *, keyring: Keyring, now: datetime
-) -> UUID:
-    """Record a release that the survivor has signed: active from its start to its expiry, under a key of its own.
-
-    Raises:
-        NotFound: no such survivor in this custody, or no such agency in the network.
-        RecipientIsOwnAgency, TermOutOfBounds, UnknownCategory, MinorNeedsGuardian, GuardianCannotSign, InvalidInput
-    """
-    require(actor, Permission.RECORD_RELEASES)
-    if await session.scalar(select(Survivor.id).where(Survivor.id == survivor_id)) is None:
-        raise NotFound(field="survivor_id")
-    purpose = coded(Purpose, new.purpose, field="purpose")
-    method = coded(Method, new.method, field="method")
-    signer = coded(Signer, new.signer, field="signer")
-    categories = known_categories(new.categories)
-    starts_at, expires_at = _term(new, now)
-    form = published_form(new.form_language)
-    await _check_recipient(session, actor, new.recipient_agency_id)
-    await _check_witness(session, actor, method, new.witnessed_by)
-    check_signer(signer, purpose, await _birth(session, survivor_id, keyring), now.date())
-    release_id = uuid4()
-    key = await create_data_key(session, keyring, agency_id=actor.agency_id, purpose=KeyPurpose.RELEASE, now=now)
-    released = {
-        "id": release_id,
-        "agency_id": actor.agency_id,
-        "recipient_agency_id": new.recipient_agency_id,
-        "data_key_id": key.id,
-        "purpose": purpose,
-        "categories": sorted(categories),
-        "status": ReleaseStatus.ACTIVE,
-        "starts_at": starts_at,
-        "expires_at": expires_at,
-        "created_at": now,
-    }
-    await session.execute(insert(Release).values(released).inline())
-    given = {"release_id": release_id, "survivor_id": survivor_id, "signer": signer, "method": method}
-    await _keep_how_it_was_given(session, actor, given | {"witnessed_by": new.witnessed_by}, form)
-    recipient = str(new.recipient_agency_id)
-    await record(
-        session, Action.RELEASE_RECORDED, "release", release_id, recipient=recipient, categories=sorted(categories)
-    )
-    return release_id
+    @property
+    def form_text(self) -> str | None:
+        """The words she was shown, or None where the published form is another by now."""
+        return words_of_form(self.form_language, self.form_hash)
 
 
 async def list_releases(session: AsyncSession, actor: Member, survivor_id: UUID) -> list[ReleaseRow]:
     """A survivor's releases, newest first, ended ones included; none where the survivor is not in this custody."""
     require(actor, Permission.READ_REFERRALS)
     return await _rows(session, SurvivorRelease.survivor_id == survivor_id)
+
+
+async def proposed_together(session: AsyncSession, actor: Member, proposal_id: UUID) -> list[ReleaseRow]:
+    """The releases that were put before her together, as they stand now."""
+    require(actor, Permission.READ_REFERRALS)
+    return await _rows(session, SurvivorRelease.proposal_id == proposal_id)
 
 
 async def release(session: AsyncSession, actor: Member, release_id: UUID) -> ReleaseRow:
@@ -152,10 +121,35 @@ async def release(session: AsyncSession, actor: Member, release_id: UUID) -> Rel
         NotFound: there is none such.
     """
     require(actor, Permission.READ_REFERRALS)
+    return await find_release(session, release_id)
+
+
+async def find_release(session: AsyncSession, release_id: UUID) -> ReleaseRow:
+    """One release in this custody, for whoever has been permitted already.
+
+    Raises:
+        NotFound: there is none such.
+    """
     rows = await _rows(session, Release.id == release_id)
     if not rows:
         raise NotFound(field="release_id")
     return rows[0]
+
+
+async def find_released(session: AsyncSession, release_id: UUID) -> Released | None:
+    """What a release in this custody allows, to be judged; None where there is none such."""
+    columns = select(
+        Release.id,
+        Release.agency_id,
+        Release.recipient_agency_id,
+        Release.data_key_id,
+        Release.categories,
+        Release.status,
+        Release.starts_at,
+        Release.expires_at,
+    )
+    row = (await session.execute(columns.where(Release.id == release_id))).one_or_none()
+    return None if row is None else Released(*row)
 
 
 def known_categories(values: frozenset[Category]) -> frozenset[Category]:
@@ -177,17 +171,22 @@ async def _rows(session: AsyncSession, where: Any) -> list[ReleaseRow]:
         select(
             Release.id,
             SurvivorRelease.survivor_id,
+            SurvivorRelease.proposal_id,
             Release.recipient_agency_id,
             Release.purpose,
             Release.categories,
             Release.status,
             Release.starts_at,
             Release.expires_at,
-            SurvivorRelease.signer,
-            SurvivorRelease.method,
             SurvivorRelease.form_version,
             SurvivorRelease.form_language,
             SurvivorRelease.form_hash,
+            SurvivorRelease.signer,
+            SurvivorRelease.method,
+            SurvivorRelease.signed_at,
+            SurvivorRelease.signature_kind,
+            SurvivorRelease.follows_release_id,
+            SurvivorRelease.succession,
             SurvivorRelease.ended_at,
             SurvivorRelease.ended_via,
         )
@@ -203,57 +202,10 @@ def _row(row: Any) -> ReleaseRow:
         "purpose": Purpose(row.purpose),
         "categories": frozenset(Category(value) for value in row.categories),
         "status": ReleaseStatus(row.status),
-        "signer": Signer(row.signer),
-        "method": Method(row.method),
+        "signer": row.signer and Signer(row.signer),
+        "method": row.method and Method(row.method),
         "form_hash": row.form_hash.hex(),
+        "succession": row.succession and Succession(row.succession),
+        "ended_via": row.ended_via and Ended(row.ended_via),
     }
     return ReleaseRow(**{**row._mapping, **typed})  # noqa: SLF001 (SQLAlchemy's public name for a row as a mapping)
-
-
-def _term(new: NewRelease, now: datetime) -> tuple[datetime, datetime]:
-    starts_at = now if new.starts_at is None else new.starts_at
-    if starts_at.tzinfo is None:
-        raise InvalidInput(field="starts_at", detail="Say its time zone.")
-    if starts_at < now - timedelta(days=1) or starts_at > now + timedelta(days=STARTS_WITHIN_DAYS):
-        raise InvalidInput(field="starts_at", detail=f"From yesterday to {STARTS_WITHIN_DAYS} days ahead.")
-    if not 1 <= new.term_days <= TERM_DAYS_MAX:
-        raise TermOutOfBounds(field="term_days")
-    return starts_at, starts_at + timedelta(days=new.term_days)
-
-
-async def _check_recipient(session: AsyncSession, actor: Member, recipient_agency_id: UUID) -> None:
-    if recipient_agency_id == actor.agency_id:
-        raise RecipientIsOwnAgency(field="recipient_agency_id")
-    found = select(Agency.id).where(Agency.id == recipient_agency_id, Agency.active)
-    if await session.scalar(found) is None:
-        raise NotFound(field="recipient_agency_id")
-
-
-async def _check_witness(session: AsyncSession, actor: Member, method: Method, witnessed_by: UUID | None) -> None:
-    if witnessed_by is None:
-        if method is Method.WITNESSED:
-            raise InvalidInput(field="witnessed_by", detail="Name the colleague who was there.")
-        return
-    found = select(MemberAccount.id).where(MemberAccount.id == witnessed_by, MemberAccount.disabled_at.is_(None))
-    if witnessed_by == actor.member_id or await session.scalar(found) is None:
-        raise InvalidInput(field="witnessed_by", detail="A witness is another member of your agency.")
-
-
-async def _birth(session: AsyncSession, survivor_id: UUID, keyring: Keyring) -> date | None:
-    facts = await open_facts(session, survivor_id, {Fact.DATE_OF_BIRTH}, keyring=keyring)
-    born = facts.get(Fact.DATE_OF_BIRTH)
-    return None if born is None else date.fromisoformat(born)
-
-
-async def _keep_how_it_was_given(
-    session: AsyncSession, actor: Member, given: dict[str, Any], form: ReleaseForm
-) -> None:
-    statement = insert(SurvivorRelease).values(
-        **given,
-        agency_id=actor.agency_id,
-        form_version=form.version,
-        form_language=form.language,
-        form_hash=form.hash,
-        recorded_by=actor.member_id,
-    )
-    await session.execute(statement.inline())

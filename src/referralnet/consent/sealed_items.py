@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,16 +12,24 @@ from referralnet.encryption.sealing import DataKey, open_sealed, seal
 from referralnet.survivors.facts import Fact
 
 
-def seal_items(
-    key: DataKey, disclosure_id: UUID, categories: frozenset[Category], facts: Mapping[Fact, str]
-) -> list[dict[str, Any]]:
-    """Rows of disclosure_item: for each category those of its facts that are recorded, and no others."""
-    items = []
-    for category in sorted(categories):
-        told = {fact.value: facts[fact] for fact in DISCLOSED[category] if fact in facts}
-        sealed = seal(key, json.dumps(told, ensure_ascii=False), _place(disclosure_id, category))
-        items.append({"disclosure_id": disclosure_id, "category": category, "sealed": sealed})
-    return items
+def told_of(categories: Collection[Category], facts: Mapping[Fact, str]) -> dict[Category, dict[str, str]]:
+    """What a disclosure says: for each category those of its facts that are recorded, and no others."""
+    return {
+        category: {fact.value: facts[fact] for fact in DISCLOSED[category] if fact in facts}
+        for category in sorted(categories)
+    }
+
+
+def seal_items(key: DataKey, disclosure_id: UUID, told: Mapping[Category, dict[str, str]]) -> list[dict[str, Any]]:
+    """Rows of disclosure_item."""
+    return [
+        {
+            "disclosure_id": disclosure_id,
+            "category": category,
+            "sealed": seal(key, json.dumps(facts, ensure_ascii=False), _place(disclosure_id, category)),
+        }
+        for category, facts in told.items()
+    ]
 
 
 def open_item(key: DataKey, disclosure_id: UUID, category: str, sealed: bytes) -> dict[str, str]:

@@ -18,7 +18,7 @@ class Release(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[UUID]
     recipient_agency_id: Mapped[UUID]
-    data_key_id: Mapped[UUID]
+    data_key_id: Mapped[UUID | None]
     purpose: Mapped[str]
     categories: Mapped[list[str]]
     status: Mapped[str]
@@ -28,20 +28,28 @@ class Release(Base):
 
 
 class SurvivorRelease(Base):
-    """Whose release it is, how it was given, and how it ended."""
+    """Whose release it is, what she was shown, how she signed, what it follows, and how it ended."""
 
     __tablename__ = "survivor_release"
 
     release_id: Mapped[UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[UUID]
     survivor_id: Mapped[UUID]
-    signer: Mapped[str]
-    method: Mapped[str]
+    proposal_id: Mapped[UUID]
     form_version: Mapped[str]
     form_language: Mapped[str]
     form_hash: Mapped[bytes]
     recorded_by: Mapped[UUID]
+    signer: Mapped[str | None]
+    method: Mapped[str | None]
+    signed_at: Mapped[datetime | None]
+    taken_by: Mapped[UUID | None]
     witnessed_by: Mapped[UUID | None]
+    paper_kept_by: Mapped[UUID | None]
+    signature_kind: Mapped[str | None]
+    signature_sealed: Mapped[bytes | None]
+    follows_release_id: Mapped[UUID | None]
+    succession: Mapped[str | None]
     ended_at: Mapped[datetime | None]
     ended_via: Mapped[str | None]
     ended_recorded_by: Mapped[UUID | None]
@@ -69,3 +77,19 @@ class DisclosureItem(Base):
     disclosure_id: Mapped[UUID] = mapped_column(primary_key=True)
     category: Mapped[str] = mapped_column(primary_key=True)
     sealed: Mapped[bytes]
+
+
+class HandoffMade(Base):
+    """She was given a service's front door by hand, and nobody was told anything of her (C8)."""
+
+    __tablename__ = "handoff"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    service_at_location_id: Mapped[UUID]
+    organization_name: Mapped[str]
+    service_name: Mapped[str]
+    declined_release_id: Mapped[UUID | None]
+    made_by: Mapped[UUID]
+    made_at: Mapped[datetime]

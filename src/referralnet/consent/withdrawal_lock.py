@@ -23,7 +23,7 @@ _EXCLUSIVE = text("""
 
 async def hold_release_open(session: AsyncSession, release_id: UUID) -> None:
     """Until this transaction ends, nobody ends the release. Judge it in a later statement."""
-    await _take(session, _SHARED, release_id)
+    await _take(session, _SHARED, f"release:{release_id}")
 
 
 async def close_release_to_readers(session: AsyncSession, release_id: UUID) -> None:
@@ -31,10 +31,23 @@ async def close_release_to_readers(session: AsyncSession, release_id: UUID) -> N
 
     End several releases in the order of their ids, so that two withdrawals never wait for each other.
     """
-    await _take(session, _EXCLUSIVE, release_id)
+    await _take(session, _EXCLUSIVE, f"release:{release_id}")
 
 
-async def _take(session: AsyncSession, statement: TextClause, release_id: UUID) -> None:
-    isolation, _ = (await session.execute(statement, {"name": f"release:{release_id}"})).one()
+async def hold_consent_open(session: AsyncSession, survivor_id: UUID) -> None:
+    """Until this transaction ends, nobody withdraws everything: a release that begins here is there to be ended."""
+    await _take(session, _SHARED, f"consent:{survivor_id}")
+
+
+async def close_consent(session: AsyncSession, survivor_id: UUID) -> None:
+    """Wait for releases of this survivor that are being given, and let none begin until this transaction ends.
+
+    Taken before the lock of any release, by whoever takes both.
+    """
+    await _take(session, _EXCLUSIVE, f"consent:{survivor_id}")
+
+
+async def _take(session: AsyncSession, statement: TextClause, name: str) -> None:
+    isolation, _ = (await session.execute(statement, {"name": name})).one()
     if isolation != "read committed":
         raise RuntimeError(f"a release is judged under read committed, not {isolation}")

@@ -41,6 +41,8 @@ _PLAIN = {
     "survivor_asks_for_call": "call her: she asked for it by text",
     "survivor_stopped_texts": "agree on another way: she has ended texts",
     "survivor_asks_for_texts": "keep her contact plan anew: she wants texts again",
+    "release_ran_out": "ask her for a new release: one with an open referral has run out",
+    "key_outlived_release": "tell the operator: a key was still there after its release had ended",
     "survivor_wrote": "call her: she wrote something that was not understood",
 }
 _HAPPENED = {

@@ -9,7 +9,9 @@ from referralnet.jobs import (
     anchor_audit,
     apply_callbacks,
     expire_referrals,
+    expire_releases,
     plan_texts,
+    prove_keys,
     read_inbound,
     seal_audit,
     send_texts,
@@ -45,6 +47,8 @@ TIMETABLE = (
     Job(sweep_leases.run, every_seconds=5),
     Job(settle_unknown.run, every_seconds=15, at_start=False),
     Job(expire_referrals.run, every_seconds=30),
+    Job(expire_releases.run, every_seconds=30),
+    Job(prove_keys.run, every_seconds=24 * 60 * 60),
     Job(seal_audit.run, every_seconds=2),
     Job(anchor_audit.run, every_seconds=600),
 )

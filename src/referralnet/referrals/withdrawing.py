@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.appointments.scheduling import cancel_as_source
 from referralnet.audit.recording import Action, record
-from referralnet.consent.ending import Via, end_release, unended_releases
+from referralnet.consent.ending import Via, end_every_release, end_in_error, end_release
 from referralnet.database.acting import Member
 from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
@@ -78,56 +78,75 @@ async def withdraw_consent(
 
     Raises:
         NotFound: no such survivor or release in this agency's custody; names the field.
-        ReleaseWithdrawn, NoLiveRelease: the release had ended before, or never began.
+        ReleaseWithdrawn, ReleaseReplaced, NoLiveRelease: the release had ended before, or never began.
     """
     # Whoever hears her takes her word: no role is needed beyond seeing her case.
     require(actor, Permission.READ_REFERRALS)
     if (survivor_id is None) == (release_id is None):
         raise ValueError("say whose consent, or which release")
-    release_ids = await _releases_to_end(session, survivor_id, release_id)
-    # First the releases: their lock waits for whoever is sending under them, and lets nobody begin.
-    for ended in release_ids:
-        await end_release(session, actor, ended, via=via, now=now)
-    referral_ids = await _open_referrals(session, survivor_id, release_id)
+    if release_id is not None:
+        ended = await end_release(session, actor, release_id, via=via, now=now)
+        return await _end_what_stands_on_it(session, "release", release_id, int(ended), via=via, now=now)
+    assert survivor_id is not None
+    return await _withdraw_everything(session, survivor_id, via=via, taken_by=actor.member_id, now=now)
+
+
+async def withdraw_by_text(session: AsyncSession, survivor_id: UUID, *, now: datetime) -> WithdrawalSummary:
+    """She wrote that everything ends: the worker does it, in her custodian's stead and in one transaction (C4).
+
+    Raises:
+        NotFound: no such survivor in this custody.
+    """
+    return await _withdraw_everything(session, survivor_id, via=Via.TEXT, taken_by=None, now=now)
+
+
+async def mark_release_entered_in_error(
+    session: AsyncSession, actor: Member, release_id: UUID, *, now: datetime
+) -> WithdrawalSummary:
+    """Say that a release should never have been; what stands on it ends as if she had withdrawn it.
+
+    Raises:
+        NotPermitted, NotFound, NoLiveRelease
+    """
+    require(actor, Permission.RECORD_RELEASES)
+    await end_in_error(session, actor, release_id, now=now)
+    return await _end_what_stands_on_it(session, "release", release_id, 1, via=None, now=now)
+
+
+async def _withdraw_everything(
+    session: AsyncSession, survivor_id: UUID, *, via: Via, taken_by: UUID | None, now: datetime
+) -> WithdrawalSummary:
+    if await session.scalar(select(Survivor.id).where(Survivor.id == survivor_id)) is None:
+        raise NotFound(field="survivor_id")
+    ended = await end_every_release(session, survivor_id, via=via, taken_by=taken_by, now=now)
+    return await _end_what_stands_on_it(session, "survivor", survivor_id, ended, via=via, now=now)
+
+
+async def _end_what_stands_on_it(
+    session: AsyncSession, subject_kind: str, subject_id: UUID, releases: int, *, via: Via | None, now: datetime
+) -> WithdrawalSummary:
+    """Close the open referrals and stop the texts.
+
+    The releases have ended before: their lock waits for whoever is sending under them, and lets nobody begin.
+    """
+    everything = subject_kind == "survivor"
+    stands_on = SurvivorReferral.survivor_id if everything else SurvivorReferral.release_id
+    referral_ids = await _open_referrals(session, stands_on == subject_id)
     for open_id in referral_ids:
         await cancel_as_source(session, open_id)
         await move(session, await lock(session, open_id), Event.CONSENT_WITHDRAWN, Party.SURVIVOR, now=now)
-    texts = await _stop_texts(session, survivor_id, referral_ids, now)
-    subject_id = survivor_id or release_id
-    assert subject_id is not None
-    await record(
-        session,
-        Action.CONSENT_WITHDRAWN,
-        "survivor" if survivor_id else "release",
-        subject_id,
-        via=via,
-        releases=len(release_ids),
-        referrals=len(referral_ids),
-        texts=texts,
-    )
-    return WithdrawalSummary(len(release_ids), len(referral_ids), texts)
+    texts = await _stop_texts(session, subject_id if everything else None, referral_ids, now)
+    counts = {"releases": releases, "referrals": len(referral_ids), "texts": texts}
+    await record(session, Action.CONSENT_WITHDRAWN, subject_kind, subject_id, via=via or "error", **counts)
+    return WithdrawalSummary(releases, len(referral_ids), texts)
 
 
-async def _releases_to_end(session: AsyncSession, survivor_id: UUID | None, release_id: UUID | None) -> list[UUID]:
-    if release_id is not None:
-        return [release_id]
-    if await session.scalar(select(Survivor.id).where(Survivor.id == survivor_id)) is None:
-        raise NotFound(field="survivor_id")
-    assert survivor_id is not None
-    return await unended_releases(session, survivor_id)
-
-
-async def _open_referrals(session: AsyncSession, survivor_id: UUID | None, release_id: UUID | None) -> list[UUID]:
-    stands_on = (
-        SurvivorReferral.release_id == release_id
-        if release_id is not None
-        else SurvivorReferral.survivor_id == survivor_id
-    )
+async def _open_referrals(session: AsyncSession, which: ColumnElement[bool]) -> list[UUID]:
     # Locked in one order, so that two withdrawals never wait for each other.
     still_open = (
         select(Referral.id)
         .join(SurvivorReferral, SurvivorReferral.referral_id == Referral.id)
-        .where(stands_on, Referral.status.not_in(ENDS))
+        .where(which, Referral.status.not_in(ENDS))
         .order_by(Referral.id)
         .with_for_update(of=Referral)
     )

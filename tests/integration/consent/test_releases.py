@@ -19,7 +19,8 @@ from referralnet.consent.refusals import (
     TermOutOfBounds,
     UnknownCategory,
 )
-from referralnet.consent.releases import Method, ReleaseRow, ReleaseStatus, list_releases, record_release, release
+from referralnet.consent.releases import Ended, Method, ReleaseRow, ReleaseStatus, list_releases, release
+from referralnet.consent.signing import record_release
 from referralnet.database.acting import Member
 from referralnet.errors import InvalidInput, NotFound, NotPermitted
 from tests.factories.consent import Stage, make_release, new_release
@@ -206,7 +207,7 @@ async def test_an_ended_release_says_when_how_and_who_took_it(stage: Stage, via:
         await end_release(session, taker, row.id, via=via, now=now)
     async with stage.app.transaction(taker) as session:
         ended = await release(session, taker, row.id)
-    assert (ended.status, ended.ended_at, ended.ended_via) == (ReleaseStatus.INACTIVE, now, via)
+    assert (ended.status, ended.ended_at, ended.ended_via) == (ReleaseStatus.INACTIVE, now, Ended(via))
     assert not ended.is_live(now)
     taken_by = await stage.superuser.fetchval(
         "select ended_recorded_by from survivor_release where release_id = $1", row.id

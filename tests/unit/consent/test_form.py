@@ -10,7 +10,7 @@ import pytest
 from referralnet import published
 from referralnet.consent.categories import DISCLOSED, Category
 from referralnet.consent.form import form_languages, published_form
-from referralnet.consent.releases import TERM_DAYS_DEFAULT, TERM_DAYS_MAX
+from referralnet.consent.proposing import TERM_DAYS_DEFAULT, TERM_DAYS_MAX
 from referralnet.database.tables import Base
 from referralnet.errors import InvalidInput
 from referralnet.survivors.facts import Fact

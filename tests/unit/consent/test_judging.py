@@ -26,7 +26,7 @@ from referralnet.errors import Refusal
 
 STARTS = datetime(2026, 3, 2, tzinfo=UTC)
 EXPIRES = STARTS + timedelta(days=90)
-RELEASED = Released(uuid4(), uuid4(), uuid4(), ["contact", "identity"], "active", STARTS, EXPIRES)
+RELEASED = Released(uuid4(), uuid4(), uuid4(), uuid4(), ["contact", "identity"], "active", STARTS, EXPIRES)
 IDENTITY = frozenset({Category.IDENTITY})
 INSTANT = timedelta(microseconds=1)
 

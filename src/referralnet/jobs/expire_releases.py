@@ -1,0 +1,21 @@
+"""End releases whose time is over, each in its own custody: the status and the key go in one transaction."""
+
+from __future__ import annotations
+
+from referralnet.consent.ending import expire_release, run_out_releases
+from referralnet.database.acting import Custodian, Dispatcher
+from referralnet.jobs.work import Work
+from referralnet.referrals.expiring import tell_of_run_out_release
+
+
+async def run(work: Work) -> int:
+    """Expire every release that has run out; returns how many. What it opened was closed to readers at the instant."""
+    async with work.database.transaction(Dispatcher()) as session:
+        run_out = await run_out_releases(session)
+    expired = 0
+    for release_id, agency_id in run_out:
+        async with work.database.transaction(Custodian(agency_id)) as session:
+            if await expire_release(session, release_id, now=work.now()):
+                await tell_of_run_out_release(session, agency_id, release_id, work.now())
+                expired += 1
+    return expired
