@@ -92,6 +92,11 @@ def _a_key_for_what_is_in_force() -> None:
         alter table release alter column data_key_id drop not null,
           add constraint release_in_force_has_a_key
             check (data_key_id is not null or status in ('proposed', 'rejected', 'entered_in_error'));
+        -- As when it is written: the unique key would tell of another agency's.
+        create policy signed_under_own_key on release as restrictive for update to referralnet_app
+          using (agency_id = (select acting_case_agency()))
+          with check (data_key_id is null or exists (select from keystore.data_key
+            where data_key.id = data_key_id and data_key.agency_id = release.agency_id));
         grant update (data_key_id) on release to referralnet_app;
     """)
 
