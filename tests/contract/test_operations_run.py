@@ -36,10 +36,10 @@ STORIES = {
     "one release taken back": f"{SENT} 25 26",
     "all consent withdrawn": f"{SENT} {INTAKE} 08 {COORDINATOR} 14",
     "shown, signed, renewed, narrowed": (
-        f"{COORDINATOR} 01 02 04 60 61 62 06 {INTAKE} 08 {COORDINATOR} 66 61 67 {INTAKE} 09"
+        f"{COORDINATOR} 01 02 04 80 81 82 06 {INTAKE} 08 {COORDINATOR} 86 81 87 {INTAKE} 09"
     ),
-    "shown and declined": f"{COORDINATOR} 01 02 60 63 64 65",
-    "a release by mistake": f"{COORDINATOR} 01 02 60 61 68",
+    "shown and declined": f"{COORDINATOR} 01 02 80 83 84 85",
+    "a release by mistake": f"{COORDINATOR} 01 02 80 81 88",
     "taken back unanswered": f"{SENT} 27",
     "taken back after all": f"{SENT} {INTAKE} 08 {COORDINATOR} 27 {INTAKE} 35",
     "never meant": f"{SENT} 28",
