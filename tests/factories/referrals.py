@@ -19,8 +19,10 @@ from referralnet.database.acting import AgencyKind, Member, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.referrals.sending import send_referral
+from referralnet.survivors.likeness import compare
 from referralnet.survivors.needs import AgeBand, NewNeed, Urgency, record_need
 from referralnet.survivors.recording import NewSurvivor, record_survivor
+from referralnet.survivors.search_keys import Traits
 
 CATEGORIES = frozenset({Category.IDENTITY, Category.NEEDS})
 Result = TypeVar("Result")
@@ -126,9 +128,11 @@ async def make_case(
 ) -> tuple[UUID, UUID, UUID]:
     """Ids of a survivor, her need, and her release naming the shelter."""
     actor = network.coordinator
-    survivor_id = await record_survivor(
-        session, actor, NewSurvivor("Ana", "Invented", date(1999, 5, 4), None), keyring=keyring, now=now
-    )
+    born = date(1999, 5, 4)
+    alike = await compare(session, keyring, actor.agency_id, Traits(("Ana", "Invented"), (), born))
+    others = frozenset(one.survivor_id for one in alike)
+    new = NewSurvivor("Ana", "Invented", born, not_the_same_as=others)
+    survivor_id = await record_survivor(session, actor, new, keyring=keyring, now=now)
     need = NewNeed(
         service_type="shelter",
         urgency=urgency,

@@ -43,6 +43,8 @@ _PLAIN = {
     "survivor_asks_for_texts": "keep her contact plan anew: she wants texts again",
     "release_ran_out": "ask her for a new release: one with an open referral has run out",
     "key_outlived_release": "tell the operator: a key was still there after its release had ended",
+    "consent_ended_by_text": "take note: she has ended everything by text",
+    "survivor_may_end_consent": "ask her: a text wants to end everything, and it may not be hers",
     "survivor_wrote": "call her: she wrote something that was not understood",
 }
 _HAPPENED = {

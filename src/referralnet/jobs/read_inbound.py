@@ -6,19 +6,25 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.appointments.confirming import confirm_by_text
 from referralnet.database.acting import Custodian, Dispatcher
 from referralnet.identity.tasks import open_task
 from referralnet.jobs.work import Work
+from referralnet.messaging.answers import Answer
+from referralnet.messaging.ending import ending_wishes
 from referralnet.messaging.inbound import (
     Confirmation,
     Received,
     answer_in_custody,
     answer_number,
+    pause_texts,
     take_inbound,
+    task_about,
     waiting_inbound,
 )
+from referralnet.referrals.withdrawing import withdraw_by_text
 
 
 async def run(work: Work) -> int:
@@ -49,10 +55,24 @@ async def _in_every_custody(work: Work, received: Received, agency_ids: list[UUI
     for agency_id in agency_ids:
         async with work.database.transaction(Custodian(agency_id)) as session:
             found = await answer_in_custody(session, agency_id, received, now=work.now())
+            if received.answer is Answer.END_EVERYTHING:
+                await _end_everything(work, session, agency_id, received)
         asked += [(confirmation.asked_at, agency_id, confirmation) for confirmation in found]
     if asked:
         _, agency_id, last_asked = max(asked, key=lambda item: item[0])
         await _confirm(work, agency_id, last_asked)
+
+
+async def _end_everything(work: Work, session: AsyncSession, agency_id: UUID, received: Received) -> None:
+    """In one transaction with all that stands on her consent in this custody (C4)."""
+    now = work.now()
+    for wish in await ending_wishes(session, work.keyring, received):
+        reason, task = "staff", "survivor_may_end_consent"
+        if wish.is_proven:
+            reason, task = "consent_withdrawn", "consent_ended_by_text"
+            await withdraw_by_text(session, wish.survivor_id, now=now)
+        await pause_texts(session, wish.plan_id, wish.survivor_id, reason, now)
+        await task_about(session, agency_id, task, wish.survivor_id, now=now)
 
 
 async def _confirm(work: Work, agency_id: UUID, confirmation: Confirmation) -> None:

@@ -25,6 +25,7 @@ class Answer(StrEnum):
     CONFIRM = "confirm"
     CALL_ME = "call_me"
     UNSAFE = "unsafe"
+    END_EVERYTHING = "end_everything"
     UNCLEAR = "unclear"
 
 
@@ -35,6 +36,12 @@ class _Forms:
     exact: frozenset[str]
     phrases: tuple[str, ...]
     fuzzy: tuple[str, ...]
+    openings: tuple[str, ...]
+
+    def beyond(self, folded: str) -> str | None:
+        """What follows one of the openings, or None where the text begins otherwise."""
+        padded = f"{folded} "
+        return next((padded[len(words) :].strip() for words in self.openings if padded.startswith(f"{words} ")), None)
 
 
 @functools.cache
@@ -42,10 +49,10 @@ def _forms() -> tuple[_Forms, ...]:
     found = []
     for file in sorted(published.path("notifications").glob("*/answers.toml")):
         for section, words in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            exact, phrases, fuzzy = (
-                [fold(word) for word in words.get(name, ())] for name in ("exact", "phrases", "fuzzy")
+            exact, phrases, fuzzy, openings = (
+                tuple(fold(word) for word in words.get(name, ())) for name in ("exact", "phrases", "fuzzy", "openings")
             )
-            found.append(_Forms(Answer(section), file.parent.name, frozenset(exact), tuple(phrases), tuple(fuzzy)))
+            found.append(_Forms(Answer(section), file.parent.name, frozenset(exact), phrases, fuzzy, openings))
     return tuple(found)
 
 
@@ -63,12 +70,20 @@ def language_of(text: str) -> str:
     return _read(text)[1]
 
 
+def beyond_the_opening(text: str) -> str:
+    """The words, folded, that follow the opening of a text that ends everything; empty where there are none."""
+    folded = fold(text)
+    return next((beyond for forms in _forms() if (beyond := forms.beyond(folded)) is not None), "")
+
+
 def _read(text: str) -> tuple[Answer, str]:
     folded = fold(text)
     padded = f" {folded} "
     # Ending texts comes before everything it is mixed with: "1 but please stop" is a stop.
     ways: tuple[Callable[[_Forms], bool], ...] = (
         lambda forms: folded in forms.exact,
+        # Before the phrases: it ends texts as well, and whatever else is in it, a person reads.
+        lambda forms: forms.beyond(folded) is not None,
         lambda forms: any(f" {phrase} " in padded for phrase in forms.phrases),
         lambda forms: _nearly(folded, forms.fuzzy),
     )

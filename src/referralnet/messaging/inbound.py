@@ -15,7 +15,7 @@ from referralnet.audit.recording import Action, record
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.sealing import seal
 from referralnet.identity.tasks import open_task
-from referralnet.messaging.answers import Answer, language_of, understand
+from referralnet.messaging.answers import Answer, beyond_the_opening, language_of, understand
 from referralnet.messaging.cancelling import cancel_texts
 from referralnet.messaging.claiming import NETWORK_KEY, to_place
 from referralnet.messaging.planning import URGENT, Occurrence
@@ -47,6 +47,8 @@ class Received:
     answer: Answer
     language: str
     received_at: datetime
+    beyond: str = field(default="", repr=False)
+    """Of a text that ends everything: the words that follow, among them her code phrase where she has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ async def take_inbound(session: AsyncSession, keyring: Keyring, inbound_id: UUID
     if row is None:
         return None
     number, body = open_inbound(keyring, row)
-    received = Received(row.id, row.from_lookup, number, understand(body), language_of(body), row.received_at)
+    answer = understand(body)
+    beyond = beyond_the_opening(body) if answer is Answer.END_EVERYTHING else ""
+    received = Received(row.id, row.from_lookup, number, answer, language_of(body), row.received_at, beyond)
     await session.execute(update(InboundText).where(InboundText.id == inbound_id).values(handled_at=now))
     return received
 
@@ -80,7 +84,7 @@ async def answer_number(session: AsyncSession, keyring: Keyring, received: Recei
     """What holds for a number whoever knows it: suppression, and the one reply that known and unknown numbers get
     alike.
     """
-    if received.answer is Answer.OPT_OUT:
+    if received.answer in (Answer.OPT_OUT, Answer.END_EVERYTHING):
         if await suppress(session, received.phone_lookup, via="text", now=now):
             await _reply(session, keyring, received, Message.OPT_OUT_CONFIRMATION, now)
     elif received.answer is Answer.OPT_IN:
@@ -107,7 +111,7 @@ async def answer_in_custody(
     confirmations: list[Confirmation] = []
     for plan_id, survivor_id in plans:
         if reason := _PAUSES.get(received.answer):
-            await _pause(session, plan_id, survivor_id, reason, now)
+            await pause_texts(session, plan_id, survivor_id, reason, now)
         if received.answer is Answer.OPT_IN:
             await _leave_to_staff(session, plan_id)
         if received.answer is Answer.CONFIRM:
@@ -122,7 +126,8 @@ async def task_about(session: AsyncSession, agency_id: UUID, kind: str, survivor
     await open_task(session, agency_id=agency_id, kind=kind, subject_kind="survivor", subject_id=survivor_id, now=now)
 
 
-async def _pause(session: AsyncSession, plan_id: UUID, survivor_id: UUID, reason: str, now: datetime) -> None:
+async def pause_texts(session: AsyncSession, plan_id: UUID, survivor_id: UUID, reason: str, now: datetime) -> None:
+    """Pause her plan for a reason of contact_plan.paused_reason, and stop every text to her that has not left."""
     paused = text(
         "update contact_plan set paused_at = :now, paused_reason = :reason where id = :id and paused_at is null"
     )

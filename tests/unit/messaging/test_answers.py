@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from referralnet.messaging.answers import Answer, language_of, understand
+from referralnet.messaging.answers import Answer, beyond_the_opening, language_of, understand
 
 STOPS = (
     "STOP", "stop", "Stop.", "stop please", "please stop", "STOPALL", "quit", "END", "revoke", "opt out",
@@ -43,3 +43,25 @@ def test_other_answers_are_read_or_left_to_a_person(body: str, answer: Answer) -
 
 def test_the_reply_speaks_the_language_of_the_word_that_was_written() -> None:
     assert [language_of(word) for word in ("STOP", "ALTO", "ayuda", "qué")] == ["en", "es", "es", "en"]
+
+
+@pytest.mark.rule("C4")
+@pytest.mark.parametrize(
+    ("body", "beyond"),
+    [
+        ("END ALL", ""),
+        ("end all.", ""),
+        ("End everything, Blue Umbrella!", "blue umbrella"),
+        ("terminar todo", ""),
+        ("end all please stop texting", "please stop texting"),
+    ],
+)
+def test_a_text_that_ends_everything_begins_with_the_words_and_may_hold_a_phrase(body: str, beyond: str) -> None:
+    assert understand(body) is Answer.END_EVERYTHING
+    assert beyond_the_opening(body) == beyond
+
+
+@pytest.mark.rule("C4")
+@pytest.mark.parametrize("body", ["END", "stop all", "it should end all of it", "all end", "ending all", "terminar"])
+def test_nothing_less_ends_everything(body: str) -> None:
+    assert understand(body) is not Answer.END_EVERYTHING
