@@ -20,16 +20,27 @@ _NARROW = re.compile(r"#{3,}")
 _FORMULA = re.compile(r"[=@\uff1d\uff20]|[+\uff0b-].*[(!|]", re.DOTALL)
 _PLAIN = re.compile(PLAIN, re.ASCII)
 _BETWEEN = "\x1f"
-_ODD = re.compile(f"\x00|###|{_BETWEEN}[='@+-]")
+# A sign before a number, as of a longitude or a telephone, is no formula (PLAIN).
+_LEADING = re.compile(rf"{_BETWEEN}(?:['=@]|[+-](?![0-9][0-9 ().-]*(?:{_BETWEEN}|\Z)))")
 
 
 def clean(cells: Sequence[str], tell: Tell, *, spreadsheet: bool) -> list[str]:
     """The cells without the space around them, mended; `tell` hears of each that was not as it should be."""
     stripped = [cell.strip() for cell in cells]
-    joined = _BETWEEN + _BETWEEN.join(stripped)
-    if joined.isascii() and len(joined) < CELL_LETTERS_MAX and not _ODD.search(joined):
+    if _is_clean(_BETWEEN + _BETWEEN.join(stripped)):
         return stripped
     return [_mended(at, cell, tell, spreadsheet=spreadsheet) for at, cell in enumerate(stripped)]
+
+
+def _is_clean(joined: str) -> bool:
+    """Whether no cell of a row needs a look: of nearly every row, and found out without one."""
+    return (
+        joined.isascii()
+        and len(joined) < CELL_LETTERS_MAX
+        and "\x00" not in joined
+        and "###" not in joined
+        and not _LEADING.search(joined)
+    )
 
 
 def _mended(at: int, cell: str, tell: Tell, *, spreadsheet: bool) -> str:

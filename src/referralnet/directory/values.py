@@ -14,6 +14,8 @@ from babel import Locale
 from referralnet.directory.formats import TABLE_NAMES, WEEKDAYS
 
 YEAR_MIN, YEAR_MAX = 1900, 2200
+# The same few hours, ages and languages stand in most of a million rows.
+_remembered = lru_cache(maxsize=4_096)
 
 
 class UnreadableValue(Exception):
@@ -24,6 +26,7 @@ class UnreadableValue(Exception):
         super().__init__(message)
 
 
+@_remembered
 def number(cell: str) -> Decimal:
     try:
         value = Decimal(cell.replace(",", ""))
@@ -49,6 +52,7 @@ def degrees(cell: str) -> float:
     return value
 
 
+@_remembered
 def date(cell: str) -> dt.date:
     try:
         return dt.date.fromisoformat(cell)
@@ -56,6 +60,7 @@ def date(cell: str) -> dt.date:
         raise UnreadableValue("not a date", "Write YYYY-MM-DD.") from None
 
 
+@_remembered
 def instant(cell: str) -> dt.datetime:
     """An aware time; a time without a zone is taken as UTC, as HSDS has it."""
     try:
@@ -75,6 +80,7 @@ _TIME = re.compile(
 _SPAN = re.compile(r".*\d.*(?:-|\u2013|\u2014|\bto\b|\ba\b).*\d.*", re.IGNORECASE)
 
 
+@_remembered
 def time_of_day(cell: str) -> str:
     """HH:MM with the offset where there was one: "9:00" and "9 am" are "09:00", "24:00" stays (HSDS opens_at)."""
     match = _TIME.fullmatch(cell)
@@ -91,6 +97,7 @@ def time_of_day(cell: str) -> str:
     return f"{hour:02}:{minute:02}{offset.upper()}"
 
 
+@_remembered
 def days(cell: str) -> str:
     """RFC 5545 BYDAY; weekday names of HSDS 1.x are turned into it ("Sunday" -> "SU", "2nd" parts as "2MO" stay)."""
     parts = [part.strip() for part in cell.split(",")]
@@ -104,7 +111,7 @@ def days(cell: str) -> str:
 _PLAIN_NUMBER = re.compile(r"(?:\+?1[ .-])?\(?([2-9]\d\d)\)?[ .-]?([2-9]\d\d)[ .-]?(\d{4})", re.ASCII)
 
 
-@lru_cache(maxsize=4096)
+@_remembered
 def telephone(cell: str) -> tuple[str, str | None]:
     """The number with its country ("+1 312-555-0142") and its extension; numbers without a country are of the U.S."""
     if plain := _PLAIN_NUMBER.fullmatch(cell):
@@ -130,7 +137,7 @@ def _language_names() -> dict[str, str]:
     } | {"mandarin": "zh", "cantonese": "yue", "haitian creole": "ht", "farsi": "fa", "tagalog": "tl"}
 
 
-@lru_cache(maxsize=1024)
+@_remembered
 def language_code(cell: str) -> str:
     """ISO 639 code of a code ("es", "es-MX", "ES") or of an English or Spanish name ("Spanish", "español")."""
     known = _language_names()
