@@ -15,12 +15,12 @@ _BEFORE = """
     insert into directory_change (import_id, table_name, row_id, before, after_digest)
     select cast(:import_id as uuid), cast(:table as text), t.id, to_jsonb(t), ''
 """
-UPDATED_BEFORE = _BEFORE + "from {table} t join pg_temp.staged s on s.id = t.id where {changed}"
+UPDATED_BEFORE = _BEFORE + "from {table} t join pg_temp.differing on differing.id = t.id where not differing.fresh"
 GONE_BEFORE = _BEFORE + "from {table} t where {gone}"
-NEW = """, noted as (
+NEW = """
     insert into directory_change (import_id, table_name, row_id, before, after_digest)
-    select cast(:import_id as uuid), cast(:table as text), id, null, '' from merged where fresh
-)"""
+    select cast(:import_id as uuid), cast(:table as text), id, null, '' from pg_temp.differing where fresh
+"""
 # Written by ReferralNet beside a row, or by accepting a referral: no change of the listing.
 DIGEST = "md5((to_jsonb(t) - array['confidential', 'agency_id', 'held'])::text)"
 

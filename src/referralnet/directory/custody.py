@@ -101,10 +101,10 @@ _UNMARKED = """
 
 async def refresh_custody(session: AsyncSession, package: str) -> int:
     """Judge every place of a package anew and carry the answer to the rows that hang on it; how many rows changed."""
-    changed = _rows_of(await session.execute(text(_LOCATIONS), {"package": package, "term": CONFIDENTIAL_TERM}))
+    changed = rows_of(await session.execute(text(_LOCATIONS), {"package": package, "term": CONFIDENTIAL_TERM}))
     for table in PLACE_OF:
         changed += await refresh_custody_of(session, package, table)
-    return changed + _rows_of(await session.execute(text(_CAPACITY), {"package": package}))
+    return changed + rows_of(await session.execute(text(_CAPACITY), {"package": package}))
 
 
 async def refresh_custody_of(session: AsyncSession, package: str, table: str) -> int:
@@ -115,10 +115,11 @@ async def refresh_custody_of(session: AsyncSession, package: str, table: str) ->
          where t.package = :package and location.id = {PLACE_OF[table]}
            and (t.confidential, t.agency_id) is distinct from (location.confidential, location.agency_id)
     """  # noqa: S608 (names of our own tables)
-    return _rows_of(await session.execute(text(statement), {"package": package}))
+    return rows_of(await session.execute(text(statement), {"package": package}))
 
 
-def _rows_of(done: Result[Any]) -> int:
+def rows_of(done: Result[Any]) -> int:
+    """How many rows a statement has written."""
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.directory.custody import rows_of
 from referralnet.directory.entry_names import rewrite_names
 from referralnet.directory.entry_traits import ACCESS, COST, HOURS, HOUSEHOLD, TIME_ZONE, TRAITS
 from referralnet.directory.places import CELLS_PER_DEGREE, area_time_zone, zip_place
@@ -78,7 +79,39 @@ _MADE = f"""
           left join zip_points on zip_points.postal_code = left(trim(address.postal_code), 5)
          where not listed.confidential
          order by listed.service_at_location_id, address.address_type <> 'physical', address.id
-    )
+    ), spoken as (
+        select service_at_location_id, array_agg(distinct coalesce(code, lower(name))) as codes
+          from (select listed.service_at_location_id, said.code, said.name
+                  from listed join language said on said.service_id = listed.id and said.gone_at is null
+                 union all
+                select listed.service_at_location_id, said.code, said.name
+                  from listed join language said on said.location_id = listed.place_id and said.gone_at is null) said
+         group by service_at_location_id
+    ), area as (
+        select service_at_location_id, array_agg(distinct cell) filter (where cell is not null) as cells,
+               string_agg(distinct name, ', ') filter (where cell is not null or not confidential) as names
+          from (select listed.service_at_location_id, listed.confidential, {_AREA_CELL} as cell, {_AREA_NAME} as name
+                  from listed join service_area on service_area.service_id = listed.id
+                 where service_area.gone_at is null
+                 union all
+                select listed.service_at_location_id, listed.confidential, {_AREA_CELL}, {_AREA_NAME}
+                  from listed join service_area using (service_at_location_id)
+                 where service_area.gone_at is null) covered
+         group by service_at_location_id
+    ), kind as (
+        select linked.service_at_location_id, array_agg(distinct code) as codes,
+               string_agg(distinct term_codes.names, ' ') as names
+          from (select service_at_location_id, 'service' as link_entity, id as link_id from listed
+                 union all
+                select service_at_location_id, 'service_at_location', service_at_location_id from listed
+                 union all
+                select service_at_location_id, 'organization', organization_id from listed) linked
+          join attribute using (link_entity, link_id)
+          join term_codes on term_codes.term_id = attribute.taxonomy_term_id
+         cross join unnest(term_codes.codes) code
+         where attribute.gone_at is null
+         group by linked.service_at_location_id
+    ), {HOURS}
     select listed.*, coalesce(spoken.codes, '{{}}') as languages_spoken, coalesce(area.cells, '{{}}') as area_cells,
            area.names as area_names, coalesce(kind.codes, '{{}}') as codes, kind.names as kind_names,
            placed.place_words, placed.latitude as shown_latitude, placed.longitude as shown_longitude,
@@ -87,27 +120,10 @@ _MADE = f"""
            {TIME_ZONE} as zone
       from listed
       left join placed using (service_at_location_id)
-      left join lateral (
-        select array_agg(distinct coalesce(language.code, lower(language.name))) as codes from language
-         where language.gone_at is null and (language.service_id = listed.id or language.location_id = listed.place_id)
-      ) spoken on true
-      left join lateral (
-        select array_agg(distinct cell) filter (where cell is not null) as cells,
-               string_agg(distinct name, ', ') filter (where cell is not null or not listed.confidential) as names
-          from (select {_AREA_CELL} as cell, {_AREA_NAME} as name from service_area
-                 where service_area.gone_at is null
-                   and (service_area.service_id = listed.id
-                        or service_area.service_at_location_id = listed.service_at_location_id)) covered
-      ) area on true
-      left join lateral (
-        select array_agg(distinct code) as codes, string_agg(distinct term_codes.names, ' ') as names
-          from attribute join term_codes on term_codes.term_id = attribute.taxonomy_term_id
-         cross join unnest(term_codes.codes) code
-         where attribute.gone_at is null
-           and ((attribute.link_entity = 'service' and attribute.link_id = listed.id)
-             or (attribute.link_entity = 'service_at_location' and attribute.link_id = listed.service_at_location_id)
-             or (attribute.link_entity = 'organization' and attribute.link_id = listed.organization_id))
-      ) kind on true {COST} {ACCESS} {HOURS} {HOUSEHOLD}
+      left join spoken using (service_at_location_id)
+      left join area using (service_at_location_id)
+      left join kind using (service_at_location_id)
+      left join opening using (service_at_location_id) {COST} {ACCESS} {HOUSEHOLD}
       left join lateral (
         select time_zone from area_zones where area_zones.cell = any (area.cells) order by cell limit 1
       ) area_zones on true
@@ -128,29 +144,44 @@ _SORT_IN = """
 _DROP_MADE = "drop table pg_temp.made, pg_temp.zip_points, pg_temp.area_zones, pg_temp.term_codes"
 
 
-def _words(language: str) -> str:
-    parts = {
-        "A": "name, alternate_name, organization_name",
-        "B": "description, eligibility_description",
-        "C": "kind_names",
-        "D": "organization_words, case when not confidential then place_name end, place_words",
-    }
-    # Whoever types without accents finds what is written with them; most texts have none, and are read once.
+def _words(weights: dict[str, str]) -> str:
+    """The words of some texts of `made`, in English and in Spanish, each with its weight."""
     return " || ".join(
-        f"setweight(to_tsvector('{language}', {said}), '{weight}')"
-        for weight, columns in parts.items()
-        for said in (f"concat_ws(' ', {columns})", _unlike_accented(f"concat_ws(' ', {columns})"))
+        f"setweight(to_tsvector('{language}', {_accents_or_not(columns)}), '{weight}')"
+        for language in ("english", "spanish")
+        for weight, columns in weights.items()
     )
 
 
-def _unlike_accented(said: str) -> str:
-    return f"case when octet_length({said}) > length({said}) then unaccent({said}) else '' end"
+def _accents_or_not(columns: str) -> str:
+    """Whoever types without accents finds what is written with them; most texts have none, and are read once."""
+    said = f"concat_ws(' ', {columns})"
+    return f"{said} || case when octet_length({said}) > length({said}) then ' ' || unaccent({said}) else '' end"
 
+
+# Of a service at a place. What an organization and a category say stands in many rows alike, and is read once.
+_OWN_WORDS = _words(
+    {
+        "A": "name, alternate_name, organization_name",
+        "B": "description, eligibility_description",
+        "D": "case when not confidential then place_name end, place_words",
+    }
+)
+_SHARED_WORDS = f"""
+    organization_said as materialized (
+        select organization_id, {_words({"D": "organization_words"})} as words
+          from (select distinct organization_id, organization_words from made) organizations
+    ), kind_said as materialized (
+        select kind_names, {_words({"C": "kind_names"})} as words
+          from (select distinct kind_names from made where kind_names is not null) kinds
+    )
+"""  # noqa: S608 (our own names)
 
 _ENTRY = f"""
+    with {_SHARED_WORDS}
     select service_at_location_id, id as service_id, organization_id, keeper as agency_id, of_package as package,
            confidential, name as service_name, organization_name,
-           {_words("english")} || {_words("spanish")} as words,
+           {_OWN_WORDS} || organization_said.words || coalesce(kind_said.words, '') as words,
            array_remove(array_remove(codes, 'confidential_location'), 'household_size') as categories,
            case when shown_latitude is null or shown_longitude is null then area_cells
                 else array['point:' || floor(shown_latitude * {CELLS_PER_DEGREE})::int || ':'
@@ -168,7 +199,7 @@ _ENTRY = f"""
            case when zone is not null then open_dates end as hours_valid,
            case when open_spans is not null then zone end as time_zone,
            household_maximum
-      from made
+      from made join organization_said using (organization_id) left join kind_said using (kind_names)
 """  # noqa: S608 (our own names)
 
 _COLUMNS = (
@@ -183,12 +214,10 @@ _WRITE = f"""
     on conflict (service_at_location_id) do update set {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
      where ({", ".join(f"directory_entry.{name}" for name in _COLUMNS)})
            is distinct from ({", ".join(f"excluded.{name}" for name in _COLUMNS)})
-    returning service_at_location_id
 """  # noqa: S608 (our own names)
 _DROP_GONE = """
     delete from directory_entry where package = :package
        and not exists (select from made where made.service_at_location_id = directory_entry.service_at_location_id)
-    returning service_at_location_id
 """
 
 
@@ -197,8 +226,8 @@ async def rebuild_entries(session: AsyncSession, package: str) -> int:
     await _make(session, _MADE, {"package": package})
     for setting in _WRITE_MANY:
         await session.execute(text(setting))
-    written = len((await session.execute(text(_WRITE))).all())
-    dropped = len((await session.execute(text(_DROP_GONE), {"package": package})).all())
+    written = rows_of(await session.execute(text(_WRITE)))
+    dropped = rows_of(await session.execute(text(_DROP_GONE), {"package": package}))
     await session.execute(text(_DROP_MADE))
     await rewrite_names(session, package)
     await session.execute(text(_SORT_IN))
@@ -225,7 +254,7 @@ async def _make(session: AsyncSession, made: str, values: dict[str, object]) -> 
     await session.execute(text("analyze pg_temp.zip_points, pg_temp.area_zones, pg_temp.term_codes"))
     await session.execute(text(made), values)
     await session.execute(text("create unique index on pg_temp.made (service_at_location_id)"))
-    await session.execute(text("analyze pg_temp.made"))
+    await session.execute(text("analyze pg_temp.made (service_at_location_id, organization_id, kind_names)"))
 
 
 async def _bring_places(session: AsyncSession, package: str) -> None:

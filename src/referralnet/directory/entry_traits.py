@@ -66,39 +66,48 @@ _CLOSES = f"""(case when schedule.closes_at is null or schedule.closes_at ~ '^23
 
 # Weekly hours, the closest to the listing alone: its own, else its service's, else the place's. What recurs otherwise
 # ("2MO", every other week, monthly) is not the same each week, and is said by nobody here.
-HOURS = f"""
-    left join lateral (
-        select array_agg(spans order by dates) as spans, array_agg(dates order by dates) as dates,
-               min(offset_hours) as offset_hours
+_HANGS_ON = {
+    "schedule.service_id = listed.id": "true",
+    "schedule.location_id = listed.place_id": "not listed.confidential",
+    "schedule.service_at_location_id = listed.service_at_location_id": "not listed.confidential",
+}
+_STATED = " union all ".join(
+    f"""
+                select listed.service_at_location_id as own, schedule.*
+                  from listed join schedule on {hangs_on}
+                 where schedule.gone_at is null and {may_tell}"""  # noqa: S608 (our own names)
+    for hangs_on, may_tell in _HANGS_ON.items()
+)
+HOURS = f"""opening as (
+        select own as service_at_location_id, array_agg(spans order by dates) as spans,
+               array_agg(dates order by dates) as dates, min(offset_hours) as offset_hours
           from (
-            select stated.dates, range_agg(part.span) as spans, min(stated.offset_hours) as offset_hours
+            select stated.own, stated.dates, range_agg(part.span) as spans, min(stated.offset_hours) as offset_hours
               from (
-                select daterange(greatest(schedule.valid_from, schedule.dtstart),
-                                 least(schedule.valid_to, schedule.until), '[]') as dates,
+                select own, daterange(greatest(schedule.valid_from, schedule.dtstart),
+                                      least(schedule.valid_to, schedule.until), '[]') as dates,
                        schedule.timezone as offset_hours, day.start_minute + {_OPENS} as opens,
                        day.start_minute + {_CLOSES} + case when {_CLOSES} <= {_OPENS} then 1440 else 0 end as closes,
-                       rank() over (order by schedule.service_at_location_id is null, schedule.service_id is null)
-                           as place
-                  from schedule
+                       rank() over (partition by own order by schedule.service_at_location_id is null,
+                                    schedule.service_id is null) as place
+                  from ({_STATED}) schedule
                   join (values ('MO', 0), ('TU', 1440), ('WE', 2880), ('TH', 4320), ('FR', 5760), ('SA', 7200),
                                ('SU', 8640)) as day (code, start_minute)
-                    on schedule.freq = 'DAILY' or schedule.byday ~ ('(^|,)' || day.code || '(,|$)')
-                 where schedule.gone_at is null and coalesce(schedule.freq, 'WEEKLY') in ('WEEKLY', 'DAILY')
+                    on schedule.freq = 'DAILY' or day.code = any (string_to_array(schedule.byday, ','))
+                 where coalesce(schedule.freq, 'WEEKLY') in ('WEEKLY', 'DAILY')
                    and coalesce(schedule.interval, 1) = 1 and coalesce(schedule.byday, '') !~ '[0-9]'
                    and coalesce(schedule.opens_at, schedule.closes_at) is not null
                    and coalesce(greatest(schedule.valid_from, schedule.dtstart)
                                 <= least(schedule.valid_to, schedule.until), true)
-                   and (schedule.service_id = listed.id
-                        or not listed.confidential and (schedule.location_id = listed.place_id
-                            or schedule.service_at_location_id = listed.service_at_location_id))
               ) stated
              cross join lateral (values
                 (int4range(opens, least(closes, {MINUTES_OF_WEEK}))),
                 (int4range(0, greatest(closes - {MINUTES_OF_WEEK}, 0)))) as part (span)
              where stated.place = 1
-             group by stated.dates
+             group by stated.own, stated.dates
           ) weekly
-    ) opening on true"""  # noqa: S608 (our own numbers)
+         group by own
+    )"""  # noqa: S608 (our own numbers)
 
 HOUSEHOLD = r"""
     left join lateral (

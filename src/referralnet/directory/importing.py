@@ -21,8 +21,9 @@ from referralnet.directory.kept import tell_kept
 from referralnet.directory.merging import Counts, Merging
 from referralnet.directory.packages import Package, open_package
 from referralnet.directory.problems import Problems, RowProblem, Severity
-from referralnet.directory.reading import Reading, Record
+from referralnet.directory.reading import Reading
 from referralnet.directory.stand_ins import stand_ins
+from referralnet.directory.table_file import Record
 from referralnet.directory.tables import DirectoryImport
 from referralnet.directory.taxonomy import TAXONOMY_PACKAGE, shared_terms
 from referralnet.published import path as published_path

@@ -14,9 +14,9 @@ from referralnet.directory.fingerprints import IdSet
 from referralnet.directory.formats import FOLDED
 from referralnet.directory.packages import Package, Source, SourceFile
 from referralnet.directory.problems import PackageUnreadable, Problems, Severity
-from referralnet.directory.table_file import ID_LETTERS_MAX as ID_LETTERS_MAX
 from referralnet.directory.table_file import Record, TableFile, names_of
 from referralnet.directory.values import UnreadableValue
+
 
 @dataclass(slots=True)
 class Reading:
@@ -73,12 +73,12 @@ class Reading:
 
         @lru_cache(maxsize=2_048)
         def resolve(source_id: str) -> UUID:
-            found: UUID | None = made(source_id)
-            if found not in known:
-                found = self.shared_terms.get(source_id) if table == "taxonomy_term" else None
-            if found is None:
-                raise UnreadableValue("names no row that is kept", "Give the id of a row of the package.")
-            return found
+            found = made(source_id)
+            if found in known:
+                return found
+            if table == "taxonomy_term" and source_id in self.shared_terms:
+                return self.shared_terms[source_id]
+            raise UnreadableValue("names no row that is kept", "Give the id of a row of the package.")
 
         return resolve
 

@@ -13,7 +13,8 @@ from referralnet.directory.columns import columns_of, record_id
 from referralnet.directory.fingerprints import IdSet
 from referralnet.directory.packages import Package
 from referralnet.directory.problems import Severity
-from referralnet.directory.reading import ID_LETTERS_MAX, Reading, Record
+from referralnet.directory.reading import Reading
+from referralnet.directory.table_file import ID_LETTERS_MAX, Record
 
 
 def stand_ins(reading: Reading, package: Package) -> Iterator[Record]:

@@ -74,7 +74,7 @@ class TableFile:
             if column.name in self.position
         ]
         # What the file has no column for is the same in every row.
-        self.blank = [BLANKS.get((table, column.name)) for column in self.columns]
+        self.blank: list[object] = [BLANKS.get((table, column.name)) for column in self.columns]
         self.readers = [(one.index, one.at, one.read) for one in self.filled if one.column.reference != ANY_TABLE]
         self.links = [one for one in self.filled if one.column.reference == ANY_TABLE]
         self.references = [one for one in self.filled if one.column.reference]

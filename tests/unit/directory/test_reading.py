@@ -9,8 +9,9 @@ import pytest
 from referralnet.directory.columns import columns_of, record_id
 from referralnet.directory.packages import open_package
 from referralnet.directory.problems import PackageUnreadable, Problems, RowProblem, Severity, shape_of
-from referralnet.directory.reading import Reading, Record
+from referralnet.directory.reading import Reading
 from referralnet.directory.stand_ins import stand_ins
+from referralnet.directory.table_file import Record
 from tests.factories.directory import Rows, write_shelter, write_table
 
 
