@@ -55,6 +55,14 @@ def faults(name: str, told: Any) -> list[str]:
     return [f"{'/'.join(map(str, fault.path))}: {fault.message}" for fault in validator.iter_errors(told)]
 
 
+def row_faults(table: str, row: dict[str, Any]) -> list[str]:
+    """The same of a row of a table, as our JSON export writes it under the ids that its package came by."""
+    # A capacity names its unit here, as rows do; the schema wants the unit itself, as nested objects have it.
+    whole = row | ({"unit": {"id": row["unit_id"], "name": "x"}} if "unit_id" in row else {})
+    # A package keeps the ids it came by, whatever they look like.
+    return [fault for fault in faults(table, whole) if "is not a 'uuid'" not in fault]
+
+
 STREET, ZIP = "909 Canary Wharfage", "61177"
 CANARIES = (STREET, ZIP, "42.1909", "-89.1909", "canary")
 """None of these, in any case of letters, may be found in anything that is public."""
