@@ -45,7 +45,7 @@ def _is_clean(joined: str) -> bool:
 
 def _mended(at: int, cell: str, tell: Tell, *, spreadsheet: bool) -> str:
     if "\x00" in cell:
-        tell(at, Severity.MENDED, "held a null character", "")
+        tell(at, Severity.MENDED, "held a null character", "Save the file anew as text.")
         cell = cell.replace("\x00", "").strip()
     if len(cell) > CELL_LETTERS_MAX:
         hint = "Close the quotation mark before it, or shorten the text."

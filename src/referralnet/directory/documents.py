@@ -22,6 +22,7 @@ from referralnet.directory.problems import Problems, Severity
 
 _TABLE_OF_FILE = {file: table for table, files in FILES.items() for file in files}
 _DEPTH_MAX = 12
+_LEAVE_OUT = "Give it its HSDS name, or leave it out."
 
 
 @dataclass(slots=True)
@@ -147,14 +148,17 @@ class _Unpacking:
         child = NESTED_LISTS.get(key)
         if child is None or not isinstance(said, list) or depth >= _DEPTH_MAX:
             if not (key in NESTED_ONE and isinstance(said, dict)):
-                self.problems.add(Severity.NOTE, self.name, line, key, "", "is no part of HSDS 3.1; not kept")
+                self.problems.add(
+                    Severity.NOTE, self.name, line, key, "", "is no part of HSDS 3.1; not kept", _LEAVE_OUT
+                )
             return
         given = _parent(table, child, cells["id"])
         for member in said:
             if isinstance(member, dict):
                 self._row(line, child, member, given, depth + 1)
             else:
-                self.problems.add(Severity.KEPT_OUT, self.name, line, key, "", "is no object")
+                hint = "Write an object of HSDS, e.g. a phone."
+                self.problems.add(Severity.KEPT_OUT, self.name, line, key, "", "is no object", hint)
 
 
 def _parent(table: str, child: str, identity: str) -> dict[str, str]:

@@ -184,7 +184,7 @@ async def _tell_the_rest(session: AsyncSession, package: Package, problems: Prob
     for source in package.others:
         rows = sum(1 for _row in source.rows()) - 1
         message = f"{max(rows, 0)} rows read and not kept: HSDS has no such file"
-        problems.add(Severity.NOTE, source.name, 0, "", "", message)
+        problems.add(Severity.NOTE, source.name, 0, "", "", message, "Name the file as HSDS does, or leave it out.")
     unmarked = await count_unmarked(session, package.name)
     if unmarked:
         message = f"{unmarked} places stay confidential though the package marks them no longer"

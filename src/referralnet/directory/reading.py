@@ -109,7 +109,7 @@ class Reading:
     ) -> None:
         owners = [part for part in (owner.split(",") if not known(owner) else [owner]) if known(part)]
         if not said:
-            self.problems.add(Severity.NOTE, file, line, "", "", "the row says nothing")
+            self.problems.add(Severity.NOTE, file, line, "", "", "the row says nothing", "Take the row out.")
         elif not owners:
             hint = "Give the id of a row of the package."
             self.problems.add(Severity.KEPT_OUT, file, line, "service_id", owner, "names no row of the package", hint)

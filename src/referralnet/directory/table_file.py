@@ -36,6 +36,7 @@ Record = tuple[object, ...]
 Reader = Callable[[str], object]
 """Gives the value of a cell, or raises UnreadableValue."""
 _NEEDED = "is blank and no row can do without it"
+_FILL_IN = "Fill it in."
 _HOURS = "opens_at|closes_at|description|notes|dtstart"
 
 
@@ -104,19 +105,21 @@ class TableFile:
         known = {one.column.name for one in self.filled} | {"id"}
         for name in self.names:
             if name and name not in known and (self.table, name) not in TOLD_ELSEWHERE:
-                self.problems.add(Severity.NOTE, self.name, 1, name, "", "the column is not one of HSDS 3.1; not kept")
+                message, hint = "the column is not one of HSDS 3.1; not kept", "Give it its HSDS name, or leave it out."
+                self.problems.add(Severity.NOTE, self.name, 1, name, "", message, hint)
         for column, blank in zip(self.columns, self.blank, strict=True):
             if column.required and column.name not in known:
                 if blank is None:
                     message = "the column is missing and no row can do without it"
                     raise PackageUnreadable(self.name, column.name, message)
-                self.problems.add(Severity.MENDED, self.name, 1, column.name, "", f"no such column: taken as {blank}")
+                message = f"no such column: taken as {blank}"
+                self.problems.add(Severity.MENDED, self.name, 1, column.name, "", message, "Add the column.")
 
     def records(self, line: int, cells: list[str]) -> list[Record]:
         """No record, one, or several where one cell names several rows."""
         cells = clean(cells, partial(self._tell, line), spreadsheet=self.source.spreadsheet)
         if not any(cells):
-            self.problems.add(Severity.NOTE, self.name, line, "", "", "the row is empty")
+            self.problems.add(Severity.NOTE, self.name, line, "", "", "the row is empty", "Take the row out.")
             return []
         if len(cells) != len(self.names):
             cells = self._fitted(line, cells)
@@ -176,7 +179,7 @@ class TableFile:
         except UnreadableValue:
             values = self._values_told(line, cells)
         if self.whole:
-            self._check_whole(line, values)
+            self._check_whole(line, cells, values)
         if self.table == "phone":
             self._add_extension(values)
         if self.reading.folded:
@@ -236,21 +239,26 @@ class TableFile:
             return
         blank = BLANKS.get((self.table, column.name))
         if blank is None:
-            raise self._kept_out(line, column.name, "", _NEEDED)
-        self.problems.add(Severity.MENDED, self.name, line, column.name, "", f"is blank: taken as {blank}")
+            raise self._kept_out(line, column.name, "", _NEEDED, _FILL_IN)
+        self.problems.add(Severity.MENDED, self.name, line, column.name, "", f"is blank: taken as {blank}", _FILL_IN)
 
     def _unusable(self, line: int, column: Column, cell: str, error: UnreadableValue) -> None:
         if column.required or column.reference in PLACES:
             raise self._kept_out(line, column.name, cell, str(error), error.hint)
         self.problems.add(Severity.KEPT_OUT, self.name, line, column.name, cell, f"{error}; left blank", error.hint)
 
-    def _check_whole(self, line: int, values: list[object]) -> None:
+    def _check_whole(self, line: int, cells: list[str], values: list[object]) -> None:
         if self.table == "schedule" and not _any_of(values, self.hours):
-            self.problems.add(Severity.NOTE, self.name, line, "", "", "no hours: closed that day, nothing to keep")
+            hint = "Give opens_at and closes_at, or no row."
+            if any(cells[one.at] for one in self.filled if one.index in self.hours):
+                raise self._kept_out(line, "", "", "no hours that can be read", hint)
+            self.problems.add(
+                Severity.NOTE, self.name, line, "", "", "no hours: closed that day, nothing to keep", hint
+            )
             raise RowKeptOut
         for either, indexes in zip(REQUIRED[self.table], self.whole, strict=True):
             if not _any_of(values, indexes):
-                raise self._kept_out(line, either.replace("|", " or "), "", _NEEDED)
+                raise self._kept_out(line, either.replace("|", " or "), "", _NEEDED, _FILL_IN)
 
     def _kept_out(self, line: int, column: str, cell: str, message: str, hint: str = "") -> RowKeptOut:
         self.problems.add(Severity.KEPT_OUT, self.name, line, column, cell, message, hint)

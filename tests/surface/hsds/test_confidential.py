@@ -204,6 +204,6 @@ async def test_ids_of_the_hidden_are_in_no_answer(owner: Database, http: httpx2.
         for one in every_object((await http.get(path)).json())
         if "id" in one
     }
-    assert len(hidden) > 50
+    assert len(hidden) > 40  # by the fixture alone; other tests of this module hide more
     assert len(told) > 500
     assert hidden & told == set()
