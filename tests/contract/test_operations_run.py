@@ -26,6 +26,7 @@ from tests.factories.directory import import_folder, write_table
 OPERATIONS = {operation.key: operation for operation in worked_operations()}
 SECRETS = {person.login: person.totp_secret for agency in AGENCIES for person in agency.people}
 COORDINATOR, INTAKE, NETWORK_ADMIN = "dana@lakeside.example", "rosa@lantern.example", "noor@network.example"
+SECOND_COORDINATOR, AGENCY_ADMIN = "june@lantern.example", INTAKE
 SENT = f"{COORDINATOR} 01 02 03 04 05 06"
 
 # Who runs what, in order; what one answer gives, the next operations take.
@@ -49,6 +50,8 @@ STORIES = {
     "matched before it is sent": f"{COORDINATOR} 02 04 15",
     "a listing kept": f"{INTAKE} 37 38 39 42 43",
     "two records that may be one": f"{NETWORK_ADMIN} 44 45",
+    "identity opened very often": f"{SECOND_COORDINATOR} 02 {'24 ' * 60}{AGENCY_ADMIN} 53 54",
+    "erased": f"{SENT} {INTAKE} 08 {COORDINATOR} 55",
 }
 
 

@@ -77,7 +77,7 @@ async def make_member(
     stepped_up_at: datetime | None = None,
     session_kind: SessionKind = SessionKind.API,
 ) -> MadeMember:
-    """Add a member, signed in since `now` for 30 days, who proved the second factor at `stepped_up_at` if given."""
+    """Add a member, signed in since `now` as long as the kind of session lasts, stepped up at `stepped_up_at`."""
     member_id, login = uuid4(), login or f"{secrets.token_hex(6)}@example.org"
     totp_secret = pyotp.random_base32()
     async with owner.transaction(Operator()) as session:
@@ -103,7 +103,8 @@ async def make_member(
             .inline()
         )
         kind = (await session.scalars(select(Agency.kind).where(Agency.id == agency_id))).one()
-        opened = await open_session(session, member_id, session_kind, lifetime=timedelta(days=30), now=now)
+        lifetime = timedelta(days=30) if session_kind is SessionKind.API else timedelta(hours=12)
+        opened = await open_session(session, member_id, session_kind, lifetime=lifetime, now=now)
     actor = Member(member_id, agency_id, AgencyKind(kind), frozenset(roles), opened.session_id, stepped_up_at)
     if stepped_up_at is not None:
         await _note_step_up(owner, actor)

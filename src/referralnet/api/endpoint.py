@@ -52,9 +52,15 @@ async def find_actor(resources: Resources, token: str | None) -> Member | None:
     """Whom a token speaks for now; the session is noted as in use."""
     if not token:
         return None
-    now, idle = resources.clock.now(), timedelta(minutes=resources.settings.session_idle_minutes)
+    now, settings = resources.clock.now(), resources.settings
     async with resources.database.transaction(Nobody()) as session:
-        actor = await find_member(session, token, idle=idle, now=now)
+        actor = await find_member(
+            session,
+            token,
+            idle=timedelta(minutes=settings.session_idle_minutes),
+            api_idle=timedelta(hours=settings.api_token_idle_hours),
+            now=now,
+        )
     if actor is not None:
         async with resources.database.transaction(actor) as session:
             await touch(session, actor, now=now)

@@ -10,10 +10,12 @@ from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, Parser
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from referralnet.api.alarms import AlarmMutation, AlarmQuery
 from referralnet.api.consent import ConsentMutation, ConsentQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.directory_search import DirectorySearchQuery
 from referralnet.api.duplicates import DuplicateMutation, DuplicateQuery
+from referralnet.api.erasing import ErasureMutation
 from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.listings import ListingMutation, ListingQuery
@@ -44,6 +46,7 @@ class Query(
     MatchingQuery,
     ReferralQuery,
     TextQuery,
+    AlarmQuery,
 ):
     pass
 
@@ -61,6 +64,8 @@ class Mutation(
     ConsentMutation,
     ReferralMutation,
     VisitMutation,
+    ErasureMutation,
+    AlarmMutation,
 ):
     pass
 

@@ -29,6 +29,7 @@ class Action(StrEnum):
     NUMBER_CHANGED = "number_changed"
     NOTE_WRITTEN = "note_written"
     LIKENESS_DECIDED = "likeness_decided"
+    SURVIVOR_ERASED = "survivor_erased"
     CONTACT_PLAN_KEPT = "contact_plan_kept"
     NEED_RECORDED = "need_recorded"
     NEED_CHANGED = "need_changed"

@@ -23,6 +23,7 @@ from referralnet.database.acting import Member
 from referralnet.encryption.data_keys import KeyGone, load_data_key
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.access import Permission, require
+from referralnet.identity.hourly_caps import require_below_cap
 from referralnet.identity.step_up import require_fresh
 from referralnet.survivors.facts import open_facts
 
@@ -80,11 +81,14 @@ async def read_disclosure(
 
     Raises:
         StepUpNeeded: no second factor within the last five minutes.
+        HourlyCapReached: the member opened as many as the hour allows.
         NoLiveRelease: nothing to read, for whatever reason: never made, not accepted, expired, withdrawn, not yours.
             Which one it is, is not told (C6).
     """
     require(actor, Permission.READ_DISCLOSURES)
     require_fresh(actor, now)
+    # Before anything is looked for, so that the cap answers the same whether there is something to read or not (C6).
+    await require_below_cap(session, Action.DISCLOSURE_READ)
     found, items = await _newest_held_open(session, referral_id)
     # Without an expiry the release is not live, or names another agency than the reader's: its own custodian's, say.
     if items[0].expires_at is None or now >= items[0].expires_at:

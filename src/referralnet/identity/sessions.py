@@ -21,7 +21,7 @@ _TOUCH_EVERY = timedelta(minutes=1)
 
 
 class SessionKind(StrEnum):
-    """A person's browser, ended when idle, or a program's token, ended by date."""
+    """A person's browser, ended when idle for minutes, or a program's token, ended when idle for days."""
 
     BROWSER = "browser"
     API = "api"
@@ -62,9 +62,11 @@ async def open_session(
     return opened
 
 
-async def find_member(session: AsyncSession, token: str, *, idle: timedelta, now: datetime) -> Member | None:
+async def find_member(
+    session: AsyncSession, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime
+) -> Member | None:
     """Whom a token speaks for, right now: None when unknown, ended, idle too long, or the member is disabled."""
-    found = func.find_session(token_hash(token), now, now - idle).table_valued(
+    found = func.find_session(token_hash(token), now, now - idle, now - api_idle).table_valued(
         "session_id", "member_id", "agency_id", "agency_kind", "roles", "stepped_up_at", "last_seen_at"
     )
     row = (await session.execute(select(found))).one_or_none()

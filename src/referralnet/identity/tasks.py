@@ -17,6 +17,10 @@ from referralnet.errors import NotFound
 from referralnet.identity.tables import Task
 
 
+REVEALS_CAPPED = "reveals_capped"
+"""A member had identity opened as often as the hour allows: for the admins of the agency, and not for the member."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskRow:
     """One open task; `detail` holds codes, never identity."""
@@ -57,10 +61,13 @@ async def open_task(
     )
 
 
-async def list_tasks(session: AsyncSession, *, first: int = 50) -> list[TaskRow]:
-    """The open tasks of the acting agency, oldest first; row security chooses them."""
+async def list_tasks(session: AsyncSession, *, kind: str | None = None, first: int = 50) -> list[TaskRow]:
+    """The open tasks of the acting agency, of one kind where it is given, oldest first; row security chooses them."""
     columns = select(Task.id, Task.kind, Task.subject_kind, Task.subject_id, Task.detail, Task.opened_at)
-    rows = await session.execute(columns.where(Task.done_at.is_(None)).order_by(Task.opened_at, Task.id).limit(first))
+    still_open = columns.where(Task.done_at.is_(None))
+    if kind is not None:
+        still_open = still_open.where(Task.kind == kind)
+    rows = await session.execute(still_open.order_by(Task.opened_at, Task.id).limit(first))
     return [TaskRow(*row) for row in rows]
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from referralnet.clock import FixedClock
 from referralnet.database.acting import Member, Nobody, Operator, Role
@@ -16,6 +17,7 @@ from referralnet.identity.sessions import SessionKind, find_member, open_session
 from tests.factories.identity import MadeMember, make_agency, make_member
 
 IDLE = timedelta(minutes=30)
+API_IDLE = timedelta(hours=72)
 HALF_DAY = timedelta(hours=12)
 
 
@@ -28,7 +30,7 @@ async def made(owner: Database, keyring: Keyring, clock: FixedClock) -> MadeMemb
 
 async def find(app: Database, token: str, clock: FixedClock) -> Member | None:
     async with app.transaction(Nobody()) as session:
-        return await find_member(session, token, idle=IDLE, now=clock.now())
+        return await find_member(session, token, idle=IDLE, api_idle=API_IDLE, now=clock.now())
 
 
 async def use(app: Database, made: MadeMember, clock: FixedClock) -> None:
@@ -66,14 +68,42 @@ async def test_use_keeps_a_session_open_and_twelve_hours_end_it_all_the_same(
     assert await find(app, token, clock) is None
 
 
-async def test_a_programs_token_is_not_ended_by_idleness_but_by_its_date(
+@pytest.mark.rule("A6")
+async def test_a_programs_token_outlives_a_weekend_and_ends_when_nobody_uses_it(
     app: Database, made: MadeMember, clock: FixedClock
 ) -> None:
     token = await open_for(app, made, SessionKind.API, timedelta(days=30), clock)
-    clock.advance(timedelta(days=29))
+    clock.advance(API_IDLE - timedelta(seconds=1))
     assert await find(app, token, clock) is not None
-    clock.advance(timedelta(days=1))
+    clock.advance(timedelta(seconds=1))
     assert await find(app, token, clock) is None
+
+
+@pytest.mark.rule("A6")
+async def test_a_programs_token_ends_by_its_date_however_often_it_is_used(
+    app: Database, made: MadeMember, clock: FixedClock
+) -> None:
+    token = await open_for(app, made, SessionKind.API, timedelta(days=30), clock)
+    for _ in range(14):
+        clock.advance(timedelta(days=2))
+        actor = await find(app, token, clock)
+        assert actor is not None
+        async with app.transaction(actor) as session:
+            await touch(session, actor, now=clock.now())
+    clock.advance(timedelta(days=2))
+    assert await find(app, token, clock) is None
+
+
+@pytest.mark.rule("A6")
+@pytest.mark.parametrize(
+    ("kind", "lifetime"), [(SessionKind.BROWSER, timedelta(hours=12)), (SessionKind.API, timedelta(days=90))]
+)
+async def test_the_database_refuses_a_session_that_would_last_longer(
+    app: Database, made: MadeMember, clock: FixedClock, kind: SessionKind, lifetime: timedelta
+) -> None:
+    await open_for(app, made, kind, lifetime, clock)
+    with pytest.raises(DBAPIError, match="member_session_ends"):
+        await open_for(app, made, kind, lifetime + timedelta(seconds=1), clock)
 
 
 @pytest.mark.rule("A6")

@@ -60,7 +60,7 @@ async def test_the_token_speaks_for_the_member(door: Door, made: MadeMember) -> 
     opened = await door.attempt(f"  {made.login.upper()} ", made.password)
     assert isinstance(opened, OpenedSession)
     async with door.app.transaction(Nobody()) as session:
-        found = await find_member(session, opened.token, idle=IDLE, now=door.clock.now())
+        found = await find_member(session, opened.token, idle=IDLE, api_idle=IDLE, now=door.clock.now())
     assert found is not None
     assert (found.member_id, found.roles, found.stepped_up_at) == (made.actor.member_id, made.actor.roles, None)
     assert opened.expires_at == door.clock.now() + timedelta(hours=12)

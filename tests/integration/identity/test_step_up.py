@@ -39,7 +39,9 @@ class Factor:
 
     async def reload(self, made: MadeMember) -> Member:
         async with self._app.transaction(Nobody()) as session:
-            found = await find_member(session, made.token, idle=timedelta(minutes=30), now=self._clock.now())
+            found = await find_member(
+                session, made.token, idle=timedelta(minutes=30), api_idle=timedelta(hours=72), now=self._clock.now()
+            )
         assert found is not None
         return found
 
