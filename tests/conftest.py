@@ -15,7 +15,9 @@ import pytest_asyncio
 from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
 from referralnet.encryption.held_keyring import HeldKeyring
+from referralnet.identity import hourly_caps
 from tests.databases import DatabaseUrls, Server, TestRunServer
+from tests.factories.rows import connect_as_superuser
 from tests.node import packages_are_there
 
 _SERVER = pytest.StashKey[TestRunServer]()
@@ -107,6 +109,18 @@ async def worker(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     database = Database(database_urls.worker)
     yield database
     await database.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def uncapped(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    """For a module that opens identity more often than an hour allows (A5): its caps are lifted, here and there."""
+    connection = await connect_as_superuser(database_urls)
+    await connection.execute("alter table audit_event disable trigger cap_reveals")
+    await connection.close()
+    with pytest.MonkeyPatch.context() as patch:
+        for action in hourly_caps.PER_HOUR_MAX:
+            patch.setitem(hourly_caps.PER_HOUR_MAX, action, 1_000_000)
+        yield
 
 
 @pytest.fixture

@@ -67,7 +67,9 @@ class Settings(BaseSettings):
     request_seconds_max: float = Field(15.0, gt=0, le=120, description="A request that takes longer is given up.")
     session_idle_minutes: int = Field(30, ge=1, le=60, description="A browser session ends when unused for so long.")
     session_hours_max: int = Field(12, ge=1, le=12, description="A browser session ends after so long in any case.")
-    api_token_days_max: int = Field(30, ge=1, le=90, description="A bearer token of an API client ends after so long in any case.")
+    api_token_days_max: int = Field(
+        30, ge=1, le=90, description="A bearer token of an API client ends after so long in any case."
+    )
     api_token_idle_hours: int = Field(
         72, ge=1, le=720, description="A bearer token of an API client ends when unused for so long."
     )

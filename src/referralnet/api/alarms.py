@@ -23,7 +23,10 @@ class AlarmQuery:
     )
     async def alarms(self, info: Info, first: int = 20) -> list[Task]:
         async with info.context.reading(Permission.KEEP_MEMBERS) as (session, _):
-            return [Task.of(row) for row in await tasks.list_tasks(session, kind=tasks.REVEALS_CAPPED, first=page_size(first))]
+            return [
+                Task.of(row)
+                for row in await tasks.list_tasks(session, kind=tasks.REVEALS_CAPPED, first=page_size(first))
+            ]
 
 
 @strawberry.type

@@ -30,7 +30,8 @@ async def require_below_cap(session: AsyncSession, action: Action) -> None:
     """Raise HourlyCapReached where the acting member did this as often as the last hour allows.
 
     Call it before the act is recorded, and before anything is looked for: the answer must not depend on what is there.
-    What opens identity is capped by the database as well, which tells the agency's admins of the last one. Requests of one member wait for one another from here on.
+    What opens identity is capped by the database as well, which tells the agency's admins of the last one. Requests of
+    one member wait for one another from here on.
     """
     done = await session.scalar(select(func.acts_within_the_hour(str(action))))
     if (done or 0) >= PER_HOUR_MAX[action]:

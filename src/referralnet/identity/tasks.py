@@ -16,7 +16,6 @@ from referralnet.database.acting import Member
 from referralnet.errors import NotFound
 from referralnet.identity.tables import Task
 
-
 REVEALS_CAPPED = "reveals_capped"
 """A member had identity opened as often as the hour allows: for the admins of the agency, and not for the member."""
 

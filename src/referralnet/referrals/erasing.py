@@ -88,4 +88,4 @@ async def _keys_of_releases(session: AsyncSession, survivor_id: UUID) -> list[UU
     """Of all her releases, expired and ended ones too; one that was only proposed has none."""
     columns = select(Release.data_key_id).join(SurvivorRelease, SurvivorRelease.release_id == Release.id)
     hers = columns.where(SurvivorRelease.survivor_id == survivor_id, Release.data_key_id.is_not(None))
-    return [key_id for key_id in await session.scalars(hers) if key_id is not None]
+    return list(await session.scalars(hers))

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import DBAPIError
 
+from referralnet.audit.recording import Action
 from referralnet.consent.categories import Category
 from referralnet.consent.disclosures import Disclosure, make_disclosure, read_disclosure
 from referralnet.consent.ending import Via, end_release
@@ -27,6 +28,7 @@ from referralnet.database.acting import Member, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.sealing import SealBroken
 from referralnet.errors import NotPermitted
+from referralnet.identity import hourly_caps
 from referralnet.identity.step_up import StepUpNeeded
 from tests.factories.consent import (
     Case,
@@ -92,6 +94,17 @@ async def test_the_recipient_reads_the_released_categories_and_no_others(stage: 
             "immigration_sensitive": "yes",
         },
     }
+
+
+@pytest.mark.rule("A5")
+async def test_one_member_reads_no_more_disclosures_than_an_hour_allows(
+    stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await read(stage, stage.partners.recipient.intake, case.referral_id)
+    monkeypatch.setitem(hourly_caps.PER_HOUR_MAX, Action.DISCLOSURE_READ, 1)
+    for referral_id in (case.referral_id, uuid4()):
+        with pytest.raises(hourly_caps.HourlyCapReached):
+            await read(stage, stage.partners.recipient.intake, referral_id)
 
 
 async def test_a_category_without_a_record_says_that_nothing_is_recorded(stage: Stage) -> None:

@@ -16,6 +16,8 @@ from referralnet.errors import NotFound
 from tests.factories.consent import RELEASED, Case, Stage, make_case, make_referral, make_release
 from tests.factories.survivors import make_survivor, new_need, new_plan, present
 
+pytestmark = pytest.mark.usefixtures("uncapped")
+
 INTERLEAVINGS = 100
 READERS = 3
 # Long enough for a statement that need not wait, on a busy machine.

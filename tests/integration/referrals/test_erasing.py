@@ -28,7 +28,7 @@ from referralnet.identity.step_up import StepUpNeeded
 from referralnet.referrals.answering import accept
 from referralnet.referrals.erasing import CONFIRMATION, Erasure, erase_survivor
 from referralnet.survivors.contact_plans import keep_contact_plan
-from referralnet.survivors.recording import reveal_survivor
+from referralnet.survivors.revealing import reveal_survivor
 from tests.databases import DatabaseUrls
 from tests.factories.referrals import Network, Sent, present, run, send
 from tests.factories.survivors import PHONE, connect_as_superuser, new_plan, tables_that_show

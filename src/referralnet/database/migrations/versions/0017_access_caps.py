@@ -17,7 +17,7 @@ def upgrade() -> None:
 
 def _capped_reveals() -> None:
     op.execute("""
-        -- Policy of the network (A5), for what opens identity; identity/hourly_caps.py asks before, and a test compares.
+        -- Policy of the network (A5), for what opens identity, as identity/hourly_caps.py has it; a test compares.
         create function acts_per_hour_max(wanted_action text) returns integer language sql immutable
           set search_path = public, pg_temp return case wanted_action
             when 'survivor_revealed' then 60 when 'survivor_history_read' then 30 when 'disclosure_read' then 60 end;
