@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -30,17 +31,26 @@ from referralnet.referrals.erasing import CONFIRMATION, Erasure, erase_survivor
 from referralnet.survivors.contact_plans import keep_contact_plan
 from referralnet.survivors.revealing import reveal_survivor
 from tests.databases import DatabaseUrls
-from tests.factories.referrals import Network, Sent, present, run, send
-from tests.factories.survivors import PHONE, connect_as_superuser, new_plan, tables_that_show
+from tests.factories.referrals import Network, Sent, make_network, present, run, send
+from tests.factories.survivors import connect_as_superuser, new_plan, tables_that_show
+
+LINES = itertools.count(100)
 
 
 class House:
     """A network in which a survivor was referred, and whoever may look past row security."""
 
     def __init__(
-        self, app: Database, superuser: asyncpg.Connection, keyring: HeldKeyring, network: Network, sent: Sent
+        self,
+        app: Database,
+        superuser: asyncpg.Connection,
+        keyring: HeldKeyring,
+        network: Network,
+        sent: Sent,
+        phone: str,
     ) -> None:
-        self.app, self.superuser, self.keyring, self.network, self.sent = app, superuser, keyring, network, sent
+        self.app, self.superuser, self.keyring = app, superuser, keyring
+        self.network, self.sent, self.phone = network, sent, phone
 
     async def erase(self, actor: Member | None = None, confirmation: str = CONFIRMATION) -> Erasure:
         return await run(
@@ -79,26 +89,35 @@ class House:
 
 @pytest_asyncio.fixture
 async def house(
-    app: Database, database_urls: DatabaseUrls, keyring: HeldKeyring, network: Network
+    app: Database, owner: Database, database_urls: DatabaseUrls, keyring: HeldKeyring
 ) -> AsyncIterator[House]:
+    network, phone = await make_network(owner), f"+1312555{next(LINES):04d}"
     superuser = await connect_as_superuser(database_urls)
     sent = await send(app, network, keyring, now=present())
     await run(app, network.intake, accept, sent.id, now=present())
-    await run(app, network.coordinator, keep_contact_plan, sent.survivor_id, new_plan(), keyring=keyring, now=present())
-    yield House(app, superuser, keyring, network, sent)
+    await run(
+        app,
+        network.coordinator,
+        keep_contact_plan,
+        sent.survivor_id,
+        new_plan(phone=phone),
+        keyring=keyring,
+        now=present(),
+    )
+    yield House(app, superuser, keyring, network, sent, phone)
     await superuser.close()
 
 
 @pytest.mark.rule("P4")
 async def test_nothing_of_her_is_left_but_ids_and_counts_in_the_trail(house: House, keyring: HeldKeyring) -> None:
-    survivor_id, number = str(house.sent.survivor_id), lookup_hash(keyring, "phone", PHONE).hex()
+    survivor_id, number = str(house.sent.survivor_id), lookup_hash(keyring, "phone", house.phone).hex()
     before = await tables_that_show(house.superuser, survivor_id)
     assert before >= {"public.survivor", "public.contact_plan", "public.need", "public.survivor_referral"}
     assert await tables_that_show(house.superuser, number) == {"public.contact_plan"}
     erasure = await house.erase()
     assert (erasure.releases_ended, erasure.referrals_closed, erasure.keys_destroyed) == (1, 1, 2)
     assert await tables_that_show(house.superuser, survivor_id) == {"public.audit_event"}
-    assert await tables_that_show(house.superuser, number, PHONE) == set()
+    assert await tables_that_show(house.superuser, number, house.phone) == set()
     detail = await house.superuser.fetchval(
         "select detail::text from audit_event where action = 'survivor_erased' and subject_id = $1",
         house.sent.survivor_id,
@@ -171,7 +190,7 @@ async def test_a_text_that_never_left_goes_and_one_that_did_names_nobody(house: 
 async def test_what_her_number_wrote_is_forgotten_and_that_it_said_stop_is_not(
     house: House, keyring: HeldKeyring, worker: Database
 ) -> None:
-    lookup = lookup_hash(keyring, "phone", PHONE)
+    lookup = lookup_hash(keyring, "phone", house.phone)
     inbound_id = uuid4()
     await house.superuser.execute(
         """insert into inbound_text (id, carrier_sid, from_lookup, from_sealed, body_sealed, received_at, handled_at)
