@@ -22,6 +22,7 @@ from referralnet.api.listings import ListingMutation, ListingQuery
 from referralnet.api.matching import MatchingQuery
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
 from referralnet.api.releases import ReleaseMutation, ReleaseQuery
+from referralnet.api.routing import RoutingMutation, RoutingQuery
 from referralnet.api.survivor_records import SurvivorRecordMutation, SurvivorRecordQuery
 from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSearchQuery
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
@@ -45,6 +46,7 @@ class Query(
     ConsentQuery,
     MatchingQuery,
     ReferralQuery,
+    RoutingQuery,
     TextQuery,
     AlarmQuery,
 ):
@@ -63,6 +65,7 @@ class Mutation(
     ReleaseMutation,
     ConsentMutation,
     ReferralMutation,
+    RoutingMutation,
     VisitMutation,
     ErasureMutation,
     AlarmMutation,

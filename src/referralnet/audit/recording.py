@@ -45,6 +45,8 @@ class Action(StrEnum):
     HANDOFF_MADE = "handoff_made"
     REFERRAL_SENT = "referral_sent"
     REFERRAL_CHANGED = "referral_changed"
+    ROUTING_STARTED = "routing_started"
+    ROUTING_CHANGED = "routing_changed"
     APPOINTMENT_CHANGED = "appointment_changed"
     CONSENT_WITHDRAWN = "consent_withdrawn"
     CAPACITY_CONFIRMED = "capacity_confirmed"

@@ -19,7 +19,7 @@ from referralnet.consent.releases import find_released, known_categories
 from referralnet.consent.sealed_items import open_item, told_of
 from referralnet.consent.tables import DisclosureItem, DisclosureMade, SurvivorRelease
 from referralnet.consent.withdrawal_lock import hold_release_open
-from referralnet.database.acting import Member
+from referralnet.database.acting import Custodian, Member
 from referralnet.encryption.data_keys import KeyGone, load_data_key
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.access import Permission, require
@@ -42,7 +42,7 @@ class Disclosure:
 
 async def make_disclosure(
     session: AsyncSession,
-    actor: Member,
+    actor: Member | Custodian,
     *,
     referral_id: UUID,
     release_id: UUID,
@@ -55,13 +55,15 @@ async def make_disclosure(
 ) -> UUID:
     """Seal a copy of the categories for the recipient, under the release's key. A later change does not reach it.
 
+    The actor is a coordinator, or the worker in her agency's custody, offering the next choice of a routing plan.
     `need_id` is the need that the referral was made for; the newest where it is not given.
 
     Raises:
         NoLiveRelease, ReleaseNamesAnotherAgency, ReleaseWithdrawn, ReleaseNotStarted, ReleaseExpired,
         CategoryNotReleased, UnknownCategory, AlreadyDisclosed
     """
-    require(actor, Permission.SEND_REFERRALS)
+    if isinstance(actor, Member):
+        require(actor, Permission.SEND_REFERRALS)
     categories = known_categories(categories)
     await hold_release_open(session, release_id)
     released = await _released(session, release_id, survivor_id)

@@ -24,7 +24,7 @@ from referralnet.published import path
 _PLACEHOLDER = re.compile(r"\{([a-zA-Z]+)(?:\+(\d+))?\}")
 _BY_DAY = ("America/Chicago", "America/Puerto_Rico", "Pacific/Honolulu", "Pacific/Guam", "Europe/London")
 _DAY_HOURS = range(9, 20)
-_AFTER_THE_JOURNEY = "20"
+_AFTER_THE_JOURNEY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class WorkedOperation:
     @property
     def is_of_journey(self) -> bool:
         """Whether it is a step of the journey, in the order of the keys."""
-        return self.key < _AFTER_THE_JOURNEY
+        return _number(self.key) < _AFTER_THE_JOURNEY
 
     @property
     def wants(self) -> frozenset[str]:
@@ -86,7 +86,10 @@ def read_operation(file: Path) -> WorkedOperation:
 @functools.cache
 def worked_operations() -> tuple[WorkedOperation, ...]:
     """All of them, in the order of the journey."""
-    return tuple(read_operation(file) for file in sorted(path("schema", "operations").glob("*.graphql")))
+    return tuple(
+        read_operation(file)
+        for file in sorted(path("schema", "operations").glob("*.graphql"), key=lambda file: _number(file.stem))
+    )
 
 
 def fill_in(variables: Mapping[str, Any], known: Mapping[str, str], *, now: datetime, time_zone: str) -> Any:
@@ -150,6 +153,10 @@ def _follow(value: Any, path: tuple[str, ...], position: int) -> Any:
         else:
             return None
     return value
+
+
+def _number(key: str) -> int:
+    return int(key.partition("_")[0])
 
 
 def _zone_by_day(now: datetime) -> str:

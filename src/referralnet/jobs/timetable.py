@@ -10,6 +10,7 @@ from referralnet.jobs import (
     apply_callbacks,
     expire_referrals,
     expire_releases,
+    follow_routing,
     plan_texts,
     prove_keys,
     read_inbound,
@@ -49,6 +50,7 @@ TIMETABLE = (
     Job(expire_referrals.run, every_seconds=30),
     Job(expire_releases.run, every_seconds=30),
     Job(prove_keys.run, every_seconds=24 * 60 * 60),
+    Job(follow_routing.run, every_seconds=5, wakes_on="routing_plan"),
     Job(seal_audit.run, every_seconds=2),
     Job(anchor_audit.run, every_seconds=600),
 )

@@ -11,10 +11,17 @@ from referralnet.appointments.scheduling import Visited, cancel_if_ahead
 from referralnet.database.acting import Member
 from referralnet.directory.capacity import hold_unit
 from referralnet.directory.entry_rows import load_entry_for_referral
+from referralnet.errors import Refusal
 from referralnet.identity.access import Permission, require
-from referralnet.referrals.lifecycle import ENDS, Event, Outcome, RejectReason, next_status
+from referralnet.referrals.lifecycle import ENDS, Event, Outcome, Party, RejectReason, next_status
 from referralnet.referrals.moving import NOTHING_MORE, Locked, Particulars, lock, move
 from referralnet.referrals.reading import ReferralRow, referral
+
+
+class Filled(Refusal):
+    """Another service has taken this on. Nothing more is asked of you."""
+
+    code = "FILLED"
 
 
 async def accept(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> ReferralRow:
@@ -23,9 +30,12 @@ async def accept(session: AsyncSession, actor: Member, referral_id: UUID, *, now
     Raises:
         NotFound, NotPermitted: no such referral for this agency; not an intake worker.
         IllegalTransition: somebody answered first, or it is not this agency's to answer (R2, R3).
+        Filled: several services were asked, and another accepted first (R2).
         NoCapacity: the last unit is taken (R2).
     """
     locked = await _lock_to_answer(session, actor, referral_id)
+    if locked.filled and locked.party(actor) is Party.TARGET:
+        raise Filled
     # Judged before a unit is touched: a late answer must not wait behind the beds.
     next_status(locked.status, Event.ACCEPT, locked.party(actor))
     entry = await load_entry_for_referral(session, locked.service_at_location_id)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Boolean, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -16,6 +16,8 @@ from referralnet.errors import NotFound
 from referralnet.identity.tasks import open_task
 from referralnet.referrals.lifecycle import (
     ENDS,
+    UNANSWERED,
+    CloseReason,
     Event,
     Outcome,
     Party,
@@ -39,6 +41,15 @@ class Locked:
     status: Status
     answer_due_at: datetime | None
     version: int
+    status_reason: str | None = None
+    accepted_elsewhere: bool = False
+    """Whether another service of the same routing plan has accepted."""
+
+    @property
+    def filled(self) -> bool:
+        """Whether it was or will be closed because another service accepted. What ended otherwise is not told so."""
+        waits = self.status in UNANSWERED and self.accepted_elsewhere
+        return waits or self.status_reason == CloseReason.FILLED_ELSEWHERE
 
     def party(self, actor: Member) -> Party:
         """Whose word the actor's is: the target's, or else the source's."""
@@ -63,7 +74,7 @@ NOTHING_MORE = Particulars()
 
 
 async def lock(session: AsyncSession, referral_id: UUID) -> Locked:
-    """Lock a referral of the acting agency, on either side.
+    """Lock a referral of the acting agency, on either side, and before it the routing plan that it belongs to.
 
     Raises:
         NotFound: there is none, or it is between others: the answer is the same (C6).
@@ -76,11 +87,13 @@ async def lock(session: AsyncSession, referral_id: UUID) -> Locked:
         Referral.status,
         Referral.answer_due_at,
         Referral.version,
+        Referral.status_reason,
+        func.hold_routing_plan(Referral.id, type_=Boolean),
     )
     row = (await session.execute(columns.where(Referral.id == referral_id).with_for_update())).one_or_none()
     if row is None:
         raise NotFound(field="referral_id")
-    return Locked(*row[:4], Status(row.status), row.answer_due_at, row.version)
+    return Locked(*row[:4], Status(row.status), *row[5:])
 
 
 async def move(

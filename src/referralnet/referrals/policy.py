@@ -45,6 +45,8 @@ WAITS_FOR: Mapping[Status, tuple[Party, str]] = {
     Status.IN_PROGRESS: (Party.TARGET, "complete_referral"),
     Status.CANCELLATION_REQUESTED: (Party.TARGET, "confirm_cancellation"),
 }
+# Opened for whoever waits longest when a unit of the service is free again; leaving the state closes it as well.
+OFFER_FREE_UNIT = "offer_free_unit"
 # What the other party has to know or do when it was not its own event.
 TELLS: Mapping[Event, tuple[Party, str]] = {
     Event.REJECT: (Party.SOURCE, "choose_next_service"),

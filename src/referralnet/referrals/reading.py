@@ -24,7 +24,7 @@ from referralnet.referrals.tables import Referral, ReferralEvent
 PAGE_MAX = 200
 _Source, _Target = aliased(Agency), aliased(Agency)
 # The view that every member may read; the table behind it is the directory's own.
-_LISTING = table(
+LISTING = table(
     "directory_listing", column("service_at_location_id", Uuid()), column("service_name"), column("organization_name")
 )
 
@@ -224,13 +224,13 @@ def _rows() -> Select[Any]:
             case((known, Referral.source_agency_id)).label("source_agency_id"),
             case((known, _Source.name)).label("source_agency_name"),
             _Target.name.label("target_agency_name"),
-            _LISTING.c.service_name,
-            _LISTING.c.organization_name,
+            LISTING.c.service_name,
+            LISTING.c.organization_name,
             Referral.held_capacity_id.is_not(None).label("holds_unit"),
         )
         .join(_Source, _Source.id == Referral.source_agency_id)
         .join(_Target, _Target.id == Referral.target_agency_id)
-        .outerjoin(_LISTING, _LISTING.c.service_at_location_id == Referral.service_at_location_id)
+        .outerjoin(LISTING, LISTING.c.service_at_location_id == Referral.service_at_location_id)
     )
 
 

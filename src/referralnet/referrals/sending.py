@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.consent.categories import Category
 from referralnet.consent.disclosures import make_disclosure
-from referralnet.database.acting import Member
+from referralnet.consent.withdrawal_lock import hold_consent_open
+from referralnet.database.acting import Custodian, Member
 from referralnet.directory.entry_rows import load_entry_for_referral
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, Refusal
@@ -40,6 +41,28 @@ class TargetNotAMember(Refusal):
     """The service is in the directory, and its organization is not a member of the network: call it instead."""
 
     code = "TARGET_NOT_A_MEMBER"
+
+
+class Case(NamedTuple):
+    """Whom a referral is for, as the source alone knows it."""
+
+    survivor_id: UUID
+    need_id: UUID
+    coordinator_id: UUID
+
+
+class Told(NamedTuple):
+    """What is disclosed once the target accepts, and under which release."""
+
+    release_id: UUID
+    categories: frozenset[Category]
+
+
+class Draft(NamedTuple):
+    """A referral that is ready to be sent, and until when it is to be answered."""
+
+    referral_id: UUID
+    answer_due_at: datetime
 
 
 class Target(NamedTuple):
@@ -74,39 +97,64 @@ async def send_referral(
         as consent.disclosures.make_disclosure: no release covers this agency and these categories (C1).
     """
     require(actor, Permission.SEND_REFERRALS)
-    need = await _frozen_need(session, survivor_id, need_id)
-    target = await _target(session, actor, service_at_location_id)
-    referral_id = await _draft(session, actor, target, need, now)
+    await hold_consent_open(session, survivor_id)
+    case, told = Case(survivor_id, need_id, actor.member_id), Told(release_id, categories)
+    draft = await draft_referral(session, actor, case, service_at_location_id, told, keyring=keyring, now=now)
+    await send_draft(session, draft, now=now)
+    return draft.referral_id
+
+
+async def draft_referral(
+    session: AsyncSession,
+    actor: Member | Custodian,
+    case: Case,
+    service_at_location_id: UUID,
+    told: Told | None,
+    *,
+    keyring: Keyring,
+    now: datetime,
+) -> Draft:
+    """Make a referral that the target does not see yet, with its sealed disclosure where one is `told`.
+
+    The actor is a coordinator, or the worker that follows a coordinator's plan. Raises as `send_referral`.
+    """
+    need = await _frozen_need(session, case)
+    target = await find_target(session, actor, service_at_location_id)
+    referral_id = await _insert_draft(session, actor, target, need, now)
     # Before the link below: it judges the release, where a foreign key would only break.
-    await make_disclosure(
-        session,
-        actor,
-        referral_id=referral_id,
-        release_id=release_id,
-        survivor_id=survivor_id,
-        need_id=need_id,
-        recipient_agency_id=target.agency_id,
-        categories=categories,
-        keyring=keyring,
-        now=now,
+    if told is not None:
+        await make_disclosure(
+            session,
+            actor,
+            referral_id=referral_id,
+            release_id=told.release_id,
+            survivor_id=case.survivor_id,
+            need_id=case.need_id,
+            recipient_agency_id=target.agency_id,
+            categories=told.categories,
+            keyring=keyring,
+            now=now,
+        )
+    link = {**case._asdict(), "release_id": told.release_id if told is not None else None}
+    await session.execute(
+        insert(SurvivorReferral).values(referral_id=referral_id, agency_id=actor.agency_id, **link).inline()
     )
-    link = {"survivor_id": survivor_id, "need_id": need_id, "release_id": release_id}
-    await _link_in_custody(session, actor, referral_id, link)
-    due_at = answer_due_at(Urgency(need["urgency"]), now, target.time_zone)
-    draft = await lock(session, referral_id)
-    await move(session, draft, Event.SEND, Party.SOURCE, now=now, more=Particulars(answer_due_at=due_at))
-    return referral_id
+    return Draft(referral_id, answer_due_at(Urgency(need["urgency"]), now, target.time_zone))
 
 
-async def _frozen_need(session: AsyncSession, survivor_id: UUID, need_id: UUID) -> dict[str, Any]:
-    columns = select(*(getattr(Need, name) for name in FROZEN))
-    row = (await session.execute(columns.where(Need.id == need_id, Need.survivor_id == survivor_id))).one_or_none()
-    if row is None:
-        raise NotFound(field="need_id")
-    return dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name for a row as a mapping)
+async def send_draft(session: AsyncSession, draft: Draft, *, now: datetime) -> None:
+    """Let the target see it, and set its deadline."""
+    locked = await lock(session, draft.referral_id)
+    more = Particulars(answer_due_at=draft.answer_due_at)
+    await move(session, locked, Event.SEND, Party.SOURCE, now=now, more=more)
 
 
-async def _target(session: AsyncSession, actor: Member, service_at_location_id: UUID) -> Target:
+async def find_target(session: AsyncSession, actor: Member | Custodian, service_at_location_id: UUID) -> Target:
+    """Who answers for a service.
+
+    Raises:
+        NotFound, TargetNotAMember, InvalidInput: naming service_at_location_id, as `send_referral`.
+    """
     entry = await load_entry_for_referral(session, service_at_location_id)
     if entry is None:
         raise NotFound(field="service_at_location_id")
@@ -121,14 +169,25 @@ async def _target(session: AsyncSession, actor: Member, service_at_location_id: 
     return Target(entry.target_agency_id, service_at_location_id, time_zone)
 
 
-async def _draft(session: AsyncSession, actor: Member, target: Target, need: dict[str, Any], now: datetime) -> UUID:
+async def _frozen_need(session: AsyncSession, case: Case) -> dict[str, Any]:
+    columns = select(*(getattr(Need, name) for name in FROZEN))
+    of_case = columns.where(Need.id == case.need_id, Need.survivor_id == case.survivor_id)
+    row = (await session.execute(of_case)).one_or_none()
+    if row is None:
+        raise NotFound(field="need_id")
+    return dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name for a row as a mapping)
+
+
+async def _insert_draft(
+    session: AsyncSession, actor: Member | Custodian, target: Target, need: dict[str, Any], now: datetime
+) -> UUID:
     referral_id = uuid4()
     await session.execute(
         insert(Referral)
         .values(
             id=referral_id,
             source_agency_id=actor.agency_id,
-            source_agency_kind=actor.agency_kind,
+            source_agency_kind=select(Agency.kind).where(Agency.id == actor.agency_id).scalar_subquery(),
             target_agency_id=target.agency_id,
             service_at_location_id=target.service_at_location_id,
             status=Status.DRAFT,
@@ -140,8 +199,3 @@ async def _draft(session: AsyncSession, actor: Member, target: Target, need: dic
         .inline()
     )
     return referral_id
-
-
-async def _link_in_custody(session: AsyncSession, actor: Member, referral_id: UUID, link: dict[str, UUID]) -> None:
-    values = {"referral_id": referral_id, "agency_id": actor.agency_id, "coordinator_id": actor.member_id}
-    await session.execute(insert(SurvivorReferral).values(**values, **link).inline())

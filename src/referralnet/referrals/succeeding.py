@@ -21,7 +21,7 @@ from referralnet.database.acting import Member
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.lifecycle import ENDS
-from referralnet.referrals.tables import Referral, SurvivorReferral
+from referralnet.referrals.tables import Referral, RoutingChoice, SurvivorReferral
 
 
 async def sign_release(
@@ -87,6 +87,9 @@ async def _take_place(
     await session.execute(
         update(SurvivorReferral).where(SurvivorReferral.referral_id.in_(referral_ids)).values(release_id=new_id)
     )
+    # What a plan has not offered yet is offered under the new one; what that leaves out is a person's to settle.
+    unoffered = update(RoutingChoice).where(RoutingChoice.release_id == old_id, RoutingChoice.referral_id.is_(None))
+    await session.execute(unoffered.values(release_id=new_id).execution_options(synchronize_session=False))
     await end_for_successor(session, actor, old_id, how=Ended(why), successor_id=new_id, now=now)
 
 

@@ -71,5 +71,39 @@ class SurvivorReferral(Base):
     agency_id: Mapped[UUID]
     survivor_id: Mapped[UUID]
     need_id: Mapped[UUID]
-    release_id: Mapped[UUID]
+    release_id: Mapped[UUID | None]
     coordinator_id: Mapped[UUID]
+
+
+class RoutingPlan(Base):
+    """The choices for one need, offered in turn or together: in the source's custody alone (C6)."""
+
+    __tablename__ = "routing_plan"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    need_id: Mapped[UUID]
+    coordinator_id: Mapped[UUID]
+    mode: Mapped[str]
+    status: Mapped[str]
+    accepted_referral_id: Mapped[UUID | None]
+    look_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class RoutingChoice(Base):
+    """One service of a plan; `referral_id` is None until it was offered, and from then on nothing of it changes."""
+
+    __tablename__ = "routing_choice"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    plan_id: Mapped[UUID]
+    position: Mapped[int | None]
+    service_at_location_id: Mapped[UUID]
+    release_id: Mapped[UUID | None]
+    categories: Mapped[list[str]]
+    referral_id: Mapped[UUID | None]
+    removed_at: Mapped[datetime | None]

@@ -19,6 +19,7 @@ from referralnet.messaging.cancelling import cancel_texts
 from referralnet.referrals.lifecycle import ENDS, TRANSITIONS, Event, Party
 from referralnet.referrals.moving import lock, move
 from referralnet.referrals.reading import ReferralRow, referral
+from referralnet.referrals.routing import close_plans, hold_plans
 from referralnet.referrals.tables import Referral, SurvivorReferral
 from referralnet.survivors.tables import Survivor
 
@@ -130,6 +131,10 @@ async def _end_what_stands_on_it(
     The releases have ended before: their lock waits for whoever is sending under them, and lets nobody begin.
     """
     everything = subject_kind == "survivor"
+    # Plans before their referrals, as everybody locks them: nothing more is offered while these are closed.
+    plan_ids = await hold_plans(session, subject_id, everything=everything)
+    if everything:
+        await close_plans(session, plan_ids, now=now)
     stands_on = SurvivorReferral.survivor_id if everything else SurvivorReferral.release_id
     referral_ids = await _open_referrals(session, stands_on == subject_id)
     for open_id in referral_ids:

@@ -24,7 +24,7 @@ from referralnet.referrals.lifecycle import (
     RejectReason,
     Status,
 )
-from referralnet.referrals.policy import WAITS_FOR
+from referralnet.referrals.policy import OFFER_FREE_UNIT, WAITS_FOR
 from tests.factories.referrals import Look, Network, Sent, make_member, present, run, send
 
 STEP = """
@@ -88,7 +88,7 @@ async def test_the_database_has_the_same_table_as_the_program(app: Database, net
 async def test_the_database_closes_the_very_tasks_that_open_states_wait_for(look: Look) -> None:
     (function,) = await look("select pg_get_functiondef('remember_referral_event'::regproc) as definition")
     kinds = function["definition"].split("kind in (")[1].split(")")[0]
-    assert set(kinds.split("'")[1::2]) == {kind for _, kind in WAITS_FOR.values()}
+    assert set(kinds.split("'")[1::2]) == {kind for _, kind in WAITS_FOR.values()} | {OFFER_FREE_UNIT}
 
 
 @pytest.mark.rule("R8")
