@@ -22,6 +22,10 @@ class Settings(BaseSettings):
     database_owner_url: SecretStr | None = Field(
         None, description="The same database, as the owner role: migrations and operator commands only."
     )
+    database_backup_url: SecretStr | None = Field(
+        None,
+        description="The same database, as a role that row security does not bind: backups and their restoring alone.",
+    )
     database_connections_max: int = Field(8, ge=1, le=200, description="Connections each process keeps at most.")
     database_command_timeout_seconds: float = Field(
         30.0, gt=0, le=600, description="A statement that takes longer is given up."

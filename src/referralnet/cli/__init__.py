@@ -27,6 +27,8 @@ _COMMANDS = {
     "member": _Command("members", "member_app"),
     "keyring": _Command("keyring"),
     "audit": _Command("audit"),
+    "backup": _Command("backup"),
+    "restore-drill": _Command("restore_drill", "restore_drill"),
     "schema": _Command("schema", "schema"),
     "texts": _Command("texts"),
     "referrals": _Command("referrals"),

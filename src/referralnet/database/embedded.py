@@ -215,10 +215,14 @@ class EmbeddedPostgres:
         log = (data.parent / "server.log").read_text(errors="replace").splitlines()[-10:]
         raise EmbeddedPostgresError("PostgreSQL did not start:\n" + "\n".join(log))
 
+    def create_database(self, name: str) -> None:
+        """Make an empty database that belongs to the owner role; `name` is a plain word."""
+        self._sql("-c", f"create database {name} owner referralnet_owner template template0")
+
     def _create_roles_and_database(self) -> None:
         self._sql("-f", str(Path(__file__).with_name("roles.sql")))
         if not self._sql("-c", f"select 1 from pg_database where datname = '{DATABASE}'"):  # noqa: S608 (a constant)
-            self._sql("-c", f"create database {DATABASE} owner referralnet_owner template template0")
+            self.create_database(DATABASE)
 
     def _sql(self, *arguments: str) -> str:
         connection = ["-h", str(self._sockets), "-U", SUPERUSER, "-d", "postgres"]

@@ -37,6 +37,11 @@ def seal(key: DataKey, plaintext: str, place: str) -> bytes:
     return header + nonce + AESGCM(key.material).encrypt(nonce, plaintext.encode(), header + place.encode())
 
 
+def key_id_of(sealed: bytes) -> UUID:
+    """Which key sealed a value: it stands in its header."""
+    return UUID(bytes=sealed[len(_VERSION) : _HEADER_BYTES])
+
+
 def open_sealed(key: DataKey, sealed: bytes, place: str) -> str:
     """Open what `seal` made with this key for this place.
 

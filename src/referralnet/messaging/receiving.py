@@ -14,14 +14,15 @@ from referralnet.encryption.sealing import open_sealed, seal
 from referralnet.messaging.callbacks import Report
 from referralnet.messaging.tables import CarrierCallback, InboundText
 
-_KEY = "inbound texts"
+INBOUND_KEY = "inbound texts"
+"""The keyring derives the key of what came in under this name: whose it is, is known only once it is read."""
 
 
 async def keep_inbound(
     session: AsyncSession, keyring: Keyring, *, carrier_sid: str, number: str, body: str, now: datetime
 ) -> None:
     """Store a text that came in; the same one a second time changes nothing."""
-    inbound_id, key = uuid4(), keyring.derive(_KEY)
+    inbound_id, key = uuid4(), keyring.derive(INBOUND_KEY)
     values = {
         "id": inbound_id,
         "carrier_sid": carrier_sid,
@@ -48,6 +49,6 @@ async def keep_callback(session: AsyncSession, *, text_id: UUID, report: Report,
 
 def open_inbound(keyring: Keyring, row: InboundText) -> tuple[str, str]:
     """(number, body) of a stored text, for the worker."""
-    key = keyring.derive(_KEY)
+    key = keyring.derive(INBOUND_KEY)
     number = open_sealed(key, row.from_sealed, f"inbound_text.from_sealed:{row.id}")
     return number, open_sealed(key, row.body_sealed, f"inbound_text.body_sealed:{row.id}")
