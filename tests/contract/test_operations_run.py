@@ -55,6 +55,7 @@ STORIES = {
     "two records that may be one": f"{NETWORK_ADMIN} 44 45",
     "identity opened very often": f"{SECOND_COORDINATOR} 02 {'24 ' * 60}{AGENCY_ADMIN} 53 54",
     "erased": f"{SENT} {INTAKE} 08 {COORDINATOR} 55",
+    "somebody kept away": f"{SENT} 46 47",
 }
 
 

@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from referralnet.api.alarms import AlarmMutation, AlarmQuery
+from referralnet.api.blocks import BlockMutation, BlockQuery
 from referralnet.api.consent import ConsentMutation, ConsentQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.directory_search import DirectorySearchQuery
@@ -43,6 +44,7 @@ class Query(
     SurvivorRecordQuery,
     SurvivorSearchQuery,
     ReleaseQuery,
+    BlockQuery,
     ConsentQuery,
     MatchingQuery,
     ReferralQuery,
@@ -63,6 +65,7 @@ class Mutation(
     SurvivorRecordMutation,
     SurvivorSearchMutation,
     ReleaseMutation,
+    BlockMutation,
     ConsentMutation,
     ReferralMutation,
     RoutingMutation,

@@ -31,6 +31,7 @@ class Action(StrEnum):
     LIKENESS_DECIDED = "likeness_decided"
     SURVIVOR_ERASED = "survivor_erased"
     CONTACT_PLAN_KEPT = "contact_plan_kept"
+    BLOCK_SET = "block_set"
     NEED_RECORDED = "need_recorded"
     NEED_CHANGED = "need_changed"
     RELEASE_PROPOSED = "release_proposed"

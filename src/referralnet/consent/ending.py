@@ -98,6 +98,14 @@ async def end_in_error(session: AsyncSession, actor: Member, release_id: UUID, *
     await _end(session, row, Ended.ERROR, taken_by=actor.member_id, now=now, status=status)
 
 
+async def end_for_block(session: AsyncSession, actor: Member, release_id: UUID, *, now: datetime) -> None:
+    """End a release to an agency that its survivor has blocked, or decline it where she had not signed yet."""
+    row = await _lock(session, release_id)
+    if row.status in _NOT_ENDED:
+        status = ReleaseStatus.INACTIVE if row.status == ReleaseStatus.ACTIVE else ReleaseStatus.REJECTED
+        await _end(session, row, Ended.BLOCKED, taken_by=actor.member_id, now=now, status=status)
+
+
 async def end_for_successor(
     session: AsyncSession, actor: Member, release_id: UUID, *, how: Ended, successor_id: UUID, now: datetime
 ) -> None:

@@ -39,6 +39,7 @@ from referralnet.database.acting import Member
 from referralnet.errors import InvalidInput, NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.identity.tables import Agency
+from referralnet.survivors.blocks import require_unblocked
 from referralnet.survivors.checking import coded
 from referralnet.survivors.tables import Survivor
 
@@ -151,6 +152,7 @@ async def propose(
     starts_at, expires_at = _term(proposal, now)
     form = published_form(proposal.form_language)
     await _check_recipient(session, actor, proposal.recipient_agency_id)
+    await require_unblocked(session, survivor_id, proposal.recipient_agency_id, field="recipient_agency_id")
     release_id = uuid4()
     released = {
         "id": release_id,

@@ -54,6 +54,7 @@ class Ended(StrEnum):
     NARROWING = "narrowing"
     DECLINED = "declined"
     ERROR = "error"
+    BLOCKED = "blocked"
 
 
 class Succession(StrEnum):

@@ -5,13 +5,14 @@ Of a confidential place nothing enters but what its search row holds: coarse cov
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, DateTime, Integer, Row, Text, TextClause, bindparam, text
+from sqlalchemy import Boolean, DateTime, Integer, Row, Text, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
@@ -69,9 +70,15 @@ class Match:
 
 
 async def match(
-    session: AsyncSession, wanted: Wanted, *, first: int = 20, after: tuple[int, UUID] | None = None, now: datetime
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    without_agencies: Collection[UUID] = (),
+    first: int = 20,
+    after: tuple[int, UUID] | None = None,
+    now: datetime,
 ) -> list[Match]:
-    """The page of matches, best first (keyset by points and id).
+    """The page of matches, best first (keyset by points and id), without what some agencies run.
 
     Raises:
         InvalidInput: `first` is not from 1 to 100.
@@ -91,6 +98,7 @@ async def match(
         "age_to": age_to,
         "access": [f"access:{code}" for code in wanted.accessibility],
         "immigration_sensitive": wanted.immigration_sensitive,
+        "without_agencies": list(without_agencies),
         "now": now,
         "first": first,
     }
@@ -112,6 +120,9 @@ def match_statement(*, paged: bool) -> TextClause:
         with matched as materialized (
             select entry.* from directory_listing entry
              where entry.categories @> :service_types
+               and (entry.agency_id is null
+                    -- lint: agency-filter whom she blocked
+                    or entry.agency_id <> all (:without_agencies))
                and (entry.cells && :region or entry.counties && :region or cardinality(entry.cells) = 0)
         ), shares as materialized (
             select * from acceptance_shares(array(
@@ -131,6 +142,7 @@ def match_statement(*, paged: bool) -> TextClause:
         **{name: ARRAY(Text()) for name in ("service_types", "languages", "region", "region_whole", "access")},
         **{name: Boolean() for name in ("urgent", "immigration_sensitive")},
         **{name: Integer() for name in ("household_size", "age_from", "age_to")},
+        "without_agencies": ARRAY(Uuid()),
         "now": DateTime(timezone=True),
     }
     return statement.bindparams(*(bindparam(name, type_=kind) for name, kind in kinds.items()))

@@ -13,6 +13,7 @@ from referralnet.directory.matching import Match, Wanted, match
 from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.sending import FROZEN
+from referralnet.survivors.blocks import blocked_agencies
 from referralnet.survivors.tables import Need
 
 
@@ -25,7 +26,7 @@ async def match_need(
     after: tuple[int, UUID] | None = None,
     now: datetime,
 ) -> list[Match]:
-    """Services for a need of one's own custody, best first, each with its reasons.
+    """Services for a need of one's own custody, best first, each with its reasons; those she blocked are left out.
 
     Raises:
         NotPermitted: not a coordinator.
@@ -33,7 +34,7 @@ async def match_need(
         InvalidInput: `first` is not from 1 to 100.
     """
     require(actor, Permission.SEND_REFERRALS)
-    columns = select(*(getattr(Need, name) for name in FROZEN))
+    columns = select(Need.survivor_id, *(getattr(Need, name) for name in FROZEN))
     row = (await session.execute(columns.where(Need.id == need_id))).one_or_none()
     if row is None:
         raise NotFound(field="need_id")
@@ -47,4 +48,5 @@ async def match_need(
         accessibility=tuple(row.accessibility),
         immigration_sensitive=row.immigration_sensitive,
     )
-    return await match(session, wanted, first=first, after=after, now=now)
+    blocked = await blocked_agencies(session, row.survivor_id)
+    return await match(session, wanted, without_agencies=blocked, first=first, after=after, now=now)

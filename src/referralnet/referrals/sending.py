@@ -22,6 +22,7 @@ from referralnet.referrals.lifecycle import Event, Party, Status
 from referralnet.referrals.moving import Particulars, lock, move
 from referralnet.referrals.policy import answer_due_at
 from referralnet.referrals.tables import Referral, SurvivorReferral
+from referralnet.survivors.blocks import require_unblocked
 from referralnet.survivors.needs import Urgency
 from referralnet.survivors.tables import Need
 
@@ -94,6 +95,7 @@ async def send_referral(
         NotFound: no such survivor's need, or no such service; names the field.
         TargetNotAMember: nobody at that service can answer here.
         InvalidInput: the service is the acting agency's own.
+        BlockedBySurvivor: she has blocked the agency that runs it.
         as consent.disclosures.make_disclosure: no release covers this agency and these categories (C1).
     """
     require(actor, Permission.SEND_REFERRALS)
@@ -120,6 +122,7 @@ async def draft_referral(
     """
     need = await _frozen_need(session, case)
     target = await find_target(session, actor, service_at_location_id)
+    await require_unblocked(session, case.survivor_id, target.agency_id, field="service_at_location_id")
     referral_id = await _insert_draft(session, actor, target, need, now)
     # Before the link below: it judges the release, where a foreign key would only break.
     if told is not None:

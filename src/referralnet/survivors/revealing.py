@@ -22,6 +22,7 @@ from referralnet.survivors.aliases import AliasKind
 from referralnet.survivors.notes import Note, NoteCategory, read_notes
 from referralnet.survivors.phone_numbers import PhoneKind
 from referralnet.survivors.sealed_fields import load_survivor_key, open_field
+from referralnet.survivors.survivor_lock import hold_survivor_open
 from referralnet.survivors.tables import Survivor, SurvivorAlias, SurvivorCorrection, SurvivorPhone
 
 
@@ -94,6 +95,7 @@ async def reveal_survivor(
     require(actor, Permission.KEEP_SURVIVORS)
     require_fresh(actor, now)
     await require_below_cap(session, Action.SURVIVOR_REVEALED)
+    await hold_survivor_open(session, survivor_id)
     row = (await session.execute(select(Survivor).where(Survivor.id == survivor_id))).scalar_one_or_none()
     if row is None:
         raise NotFound(field="survivor_id")
@@ -126,6 +128,7 @@ async def read_history(
     require(actor, Permission.KEEP_SURVIVORS)
     require_fresh(actor, now)
     await require_below_cap(session, Action.SURVIVOR_HISTORY_READ)
+    await hold_survivor_open(session, survivor_id)
     key = await load_survivor_key(session, keyring, survivor_id)
     await record(session, Action.SURVIVOR_HISTORY_READ, "survivor", survivor_id)
     notes = await read_notes(session, key, survivor_id, every_version=True)

@@ -159,3 +159,18 @@ class Need(Base):
     accessibility: Mapped[list[str]]
     immigration_sensitive: Mapped[bool]
     created_at: Mapped[datetime]
+
+
+class SurvivorBlock(Base):
+    """Whom a survivor keeps away from everything of hers: an agency with all its staff, or one person (C12)."""
+
+    __tablename__ = "survivor_block"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    blocked_agency_id: Mapped[UUID | None]
+    blocked_member_id: Mapped[UUID | None]
+    set_by: Mapped[UUID]
+    set_at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]

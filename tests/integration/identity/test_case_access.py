@@ -22,7 +22,7 @@ WITHOUT_CASES = tables_of("directory") | {
     "public.agency", "public.idempotency_key", "public.member", "public.member_credential", "public.member_session",
     "public.referral_transition", "public.sign_in_attempt",
 }  # fmt: skip
-TRAIL = {"public.audit_event", "public.audit_link"}
+TRAIL = {"public.audit_event"}
 TODAY = datetime.now(UTC).date()
 
 
