@@ -3,7 +3,8 @@
 Makes a package of each size (100,000 and 1,000,000 rows) by a fixed seed, imports it into an embedded server of its
 own and once more unchanged, three times over, and prints the medians as rows of a table: rows a second until the rows
 themselves were there, and until search had them; microseconds that processors worked for a row, in Python and in
-PostgreSQL; and the most memory that this process ever had. Everything is gone afterwards. Wants Linux.
+PostgreSQL; and the most memory that this process had until the first two were done. Everything is gone afterwards.
+Wants Linux.
 """
 
 from __future__ import annotations
@@ -157,6 +158,7 @@ def processor_seconds(process_id: int) -> float:
 def measure(rows: int, times: int) -> None:
     """Import a package of so many rows, so often, each time into an empty directory and then again."""
     runs: dict[str, list[Run]] = {"first": [], "again": []}
+    peaks_mebibytes: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "package"
         package.mkdir()
@@ -168,12 +170,12 @@ def measure(rows: int, times: int) -> None:
                 for what, kept in runs.items():
                     kept.append(asyncio.run(timed_import(url, package)))
                     tell(f"{what}: {kept[-1]}")
-    peak_mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            # Of the first time alone: a command imports once and ends.
+            peaks_mebibytes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     for what, kept in runs.items():
         cells = [median(values) for values in zip(*(run.cells() for run in kept), strict=True)]
-        tell(
-            f"| {kept[0].rows:,} | {what} | {' | '.join(f'{cell:,.0f}' for cell in cells)} | {peak_mebibytes:.0f} MiB |"
-        )
+        told = " | ".join(f"{cell:,.0f}" for cell in cells)
+        tell(f"| {kept[0].rows:,} | {what} | {told} | {peaks_mebibytes[0]:.0f} MiB |")
 
 
 def tell(line: str) -> None:
