@@ -37,7 +37,8 @@ from referralnet.directory.entry_names import rewrite_names
 from referralnet.directory.places import prepare_places
 from referralnet.directory.search import DirectoryQuery, prepare, search
 from referralnet.directory.search_facets import search_facets
-from referralnet.directory.search_sql import expect_fast_pages, search_statement
+from referralnet.directory.search_parameters import expect_fast_pages
+from referralnet.directory.search_sql import search_statement
 from referralnet.directory.suggesting import suggest_names
 from referralnet.encryption.held_keyring import HeldKeyring
 from tests.factories.identity import make_agency, make_member

@@ -42,13 +42,34 @@ def is_fresh(unit: str, updated: datetime, now: datetime) -> bool:
 
 def fresh_condition(unit: str, updated: str, now: str = ":now") -> str:
     """The same as a condition in SQL, over the expressions of a unit's name and of two times."""
+    return f"{updated} between cast({now} as timestamptz) - {_fresh_seconds(unit)} * interval '1 second' and {now}"
+
+
+def counted_freshly(count: str, now: str = ":now") -> str:
+    """The same of a row `count` of service_capacity; units are looked up once for a statement, not for each row."""
+    periods = sorted({*FRESH_FOR.values(), FRESH_FOR_OTHER_UNITS})
+    believed = " or ".join(
+        f"{count}.updated >= {_ago(period, now)} and {count}.unit_id = any (array({_units_fresh_for(period)}))"
+        for period in periods
+    )
+    return f"{count}.updated between {_ago(periods[-1], now)} and {now} and ({believed})"
+
+
+def _fresh_seconds(unit: str) -> str:
     cases = " ".join(
         f"when '{name}' then {_seconds(period)}"
         for name, period in FRESH_FOR.items()
         if period != FRESH_FOR_OTHER_UNITS
     )
-    seconds = f"case lower(trim({unit})) {cases} else {_seconds(FRESH_FOR_OTHER_UNITS)} end"
-    return f"{updated} between cast({now} as timestamptz) - {seconds} * interval '1 second' and {now}"
+    return f"case lower(trim({unit})) {cases} else {_seconds(FRESH_FOR_OTHER_UNITS)} end"
+
+
+def _units_fresh_for(period: timedelta) -> str:
+    return f"select unit.id from unit where {_fresh_seconds('unit.name')} = {_seconds(period)}"  # noqa: S608 (ours)
+
+
+def _ago(period: timedelta, now: str) -> str:
+    return f"cast({now} as timestamptz) - {_seconds(period)} * interval '1 second'"
 
 
 def _seconds(period: timedelta) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import zipcodes
 
@@ -15,8 +16,9 @@ from referralnet.errors import Refusal
 CELLS_PER_DEGREE = 4
 """A cell is a quarter of a degree: about 28 km north to south, and 21 km west to east at Chicago."""
 KILOMETERS_PER_DEGREE = 111.195
-"""Of latitude, on a sphere of 6,371 km."""
+"""Of latitude, on the sphere."""
 WITHIN_KILOMETERS_MAX = 500
+EARTH_RADIUS_KILOMETERS = 6371.0
 
 
 class UnknownZip(Refusal):
@@ -84,10 +86,26 @@ def area_time_zone(cell: str) -> str | None:
     return _area_time_zones().get(cell)
 
 
+@lru_cache(maxsize=1)
+def time_zones() -> tuple[str, ...]:
+    """Every time zone that hours may be in: of a place, of an area, or a bare offset (directory_entry.time_zone)."""
+    offsets = [f"Etc/GMT{sign}{hours}" for sign in "+-" for hours in range(13)]
+    return tuple(sorted({*offsets, *(place.time_zone for place in all_places() if place.time_zone is not None)}))
+
+
+@lru_cache(maxsize=64)
+def local_times(instant: datetime) -> tuple[dict[str, int], dict[str, str]]:
+    """Of each time zone the minute of the local week, from Monday 0:00, and the local date."""
+    local = {zone: instant.astimezone(ZoneInfo(zone)) for zone in time_zones()}
+    minutes = {zone: (at.weekday() * 24 + at.hour) * 60 + at.minute for zone, at in local.items()}
+    return minutes, {zone: at.date().isoformat() for zone, at in local.items()}
+
+
 def prepare_places() -> None:
     """Read the ZIP codes now (about two seconds), and not when the first request asks for one."""
     _places_by_cell()
     _area_time_zones()
+    time_zones()
 
 
 @lru_cache(maxsize=1)
@@ -117,7 +135,23 @@ def distance_kilometers(latitude: float, longitude: float, place: Place) -> floa
     first, second = math.radians(latitude), math.radians(place.latitude)
     half = math.sin((second - first) / 2) ** 2
     half += math.cos(first) * math.cos(second) * math.sin(math.radians(place.longitude - longitude) / 2) ** 2
-    return 2 * 6371.0 * math.asin(math.sqrt(half))
+    return 2 * EARTH_RADIUS_KILOMETERS * math.asin(math.sqrt(half))
+
+
+def spot(place: Place) -> list[float]:
+    """The point on the sphere, in kilometers from its middle: what directory_entry.spot holds of a listing."""
+    latitude, longitude = math.radians(place.latitude), math.radians(place.longitude)
+    level = EARTH_RADIUS_KILOMETERS * math.cos(latitude)
+    return [
+        level * math.cos(longitude),
+        level * math.sin(longitude),
+        EARTH_RADIUS_KILOMETERS * math.sin(latitude),
+    ]
+
+
+def chord(kilometers: float) -> float:
+    """The way through the globe between two points that lie so far apart along its surface."""
+    return 2 * EARTH_RADIUS_KILOMETERS * math.sin(kilometers / (2 * EARTH_RADIUS_KILOMETERS))
 
 
 @lru_cache(maxsize=512)

@@ -24,7 +24,7 @@ class Reason:
     @property
     def of_the_listing_alone(self) -> bool:
         """Whether the listing's own row decides it, so that it can weigh candidates before their units are read."""
-        return "c." not in self.condition and "query." not in self.condition
+        return "c." not in self.condition
 
 
 # Asked for tonight, a bed that is confirmed free outranks all that is not, and one that is confirmed full comes last,
@@ -33,20 +33,22 @@ TONIGHT_POINTS = 2_000
 
 
 def open_then(row: str) -> str:
-    """Whether a row says that it is open at :open_at. One span of dates, as most have, is judged in place."""
-    local = f"(:open_at at time zone {row}.time_zone)"
-    hours = f"(extract(isodow from {local}) - 1) * 24 + extract(hour from {local})"
-    minute = f"(({hours}) * 60 + extract(minute from {local}))"
-    return f"""case when cardinality({row}.hours) = 1
-        then {row}.hours_valid[1] @> {local}::date and {row}.hours[1] @> {minute}::int
-        else directory_open_at({row}.hours, {row}.hours_valid, {row}.time_zone, :open_at) end"""
+    """Whether a row says that it is open at :open_at.
+
+    One span of dates, as most have, is judged in place, by the local minute of the week and date of each time zone
+    (:open_minutes, :open_dates): to have them worked out for each row took half of a search.
+    """
+    return f"""coalesce(case when cardinality({row}.hours) = 1
+        then {row}.hours[1] @> (:open_minutes -> {row}.time_zone)::int
+             and {row}.hours_valid[1] @> (:open_dates ->> {row}.time_zone)::date end,
+        directory_open_at({row}.hours, {row}.hours_valid, {row}.time_zone, :open_at))"""
 
 
 REASONS = (
     Reason("category_match", 100, "e.categories && :categories", "categories"),
     Reason("every_category_matches", 50, "cardinality(:categories) > 1 and e.categories @> :categories", "categories"),
-    Reason("words_match", 50, "e.words @@ query.words", "words"),
-    Reason("eligibility_words_match", 40, "e.eligibility @@ query.eligibility", "eligibility_words"),
+    Reason("words_match", 50, "e.words @@ (select words from query)", "words"),
+    Reason("eligibility_words_match", 40, "e.eligibility @@ (select eligibility from query)", "eligibility_words"),
     Reason("speaks_language", 150, "e.languages && :languages", "languages"),
     Reason("interpretation_available", 60, "not e.languages && :languages and e.interpretation", "languages"),
     Reason("takes_children", 120, "e.takes_children is true", "takes_children"),
@@ -55,7 +57,7 @@ REASONS = (
     Reason("cost_fits", 40, "e.traits && :cost_said", "costs"),
     Reason("accessible", 60, "e.traits @> :access_said", "accessibility"),
     Reason("open_then", 60, open_then("e"), "open_at"),
-    Reason("within_distance", 20, "e.distance_kilometers is not null", "place"),
+    Reason("within_distance", 20, "e.spot is not null", "place"),
     Reason("covers_area", 60, "e.counties && :own_area", "place"),
     Reason("covers_nearby", 20, "e.counties && :coverage_cells and not e.counties && :own_area", "place"),
     Reason("open_units_confirmed", TONIGHT_POINTS, "c.state = 'fresh' and c.available > 0", "tonight"),

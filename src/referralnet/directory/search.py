@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.directory.free_text import Understood, understand
 from referralnet.directory.places import Surroundings, surroundings
 from referralnet.directory.search_hits import Capacity, DirectoryHit, MatchedTerm, PublicAddress, hit
+from referralnet.directory.search_parameters import Shape, expect_fast_pages
 from referralnet.directory.search_query import DirectoryQuery, check, filters, values, wishes
-from referralnet.directory.search_sql import Shape, expect_fast_pages, search_statement
+from referralnet.directory.search_sql import search_statement
 from referralnet.directory.spelling import mend
 
 __all__ = ["Capacity", "DirectoryHit", "DirectoryQuery", "MatchedTerm", "PublicAddress", "search"]

@@ -14,12 +14,11 @@ from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.directory.search import prepare_mended
+from referralnet.directory.search_parameters import Shape, bind
 from referralnet.directory.search_query import DirectoryQuery, check
-from referralnet.directory.search_sql import Shape, bind, reach, within
+from referralnet.directory.search_reach import FREE, REACHED_MAX, reach
 from referralnet.directory.taxonomy import name_of
 
-COUNTED_MAX = 2_000
-"""Listings counted at most: beyond it every count is a lower bound."""
 CODES_MAX = 40
 """Codes told of one facet, the most frequent first."""
 KINDS = ("category", "language", "county", "state", "cost", "access", "gender", "accepting_now")
@@ -36,7 +35,7 @@ class FacetCount:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """`at_least`: more than COUNTED_MAX match, so that every number is a lower bound."""
+    """`at_least`: more may match than are reached (REACHED_MAX), so that every number is a lower bound."""
 
     total: int
     at_least: bool
@@ -54,16 +53,16 @@ async def search_facets(session: AsyncSession, query: DirectoryQuery, *, now: da
     _query, _understood, shape, given, _mended = await prepare_mended(session, query, now)
     statement, names = facets_statement(shape)
     rows = await session.execute(statement, {name: given[name] for name in names})
-    found: dict[str, list[FacetCount]] = {kind: [] for kind in (*KINDS, "total", "reached")}
+    found: dict[str, list[FacetCount]] = {kind: [] for kind in (*KINDS, "total", "bounds_met")}
     for kind, code, count in rows:
         found.setdefault(kind, []).append(
             FacetCount(_filter_code(kind, code), name_of(code, language) if kind == "category" else None, count)
         )
-    total, reached = (sum(row.count for row in found.pop(kind)) for kind in ("total", "reached"))
+    total, bounds_met = (sum(row.count for row in found.pop(kind)) for kind in ("total", "bounds_met"))
     counts = {
         kind: tuple(sorted(rows, key=lambda row: (-row.count, row.code))[:CODES_MAX]) for kind, rows in found.items()
     }
-    return Facets(min(total, COUNTED_MAX), reached > COUNTED_MAX, counts)
+    return Facets(total, bounds_met > 0, counts)
 
 
 def _filter_code(kind: str, code: str) -> str:
@@ -72,24 +71,28 @@ def _filter_code(kind: str, code: str) -> str:
 
 def facets_statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
     """The statement that counts what a search of this shape finds, and its parameters' names."""
-    return _statement(shape.filters)
+    return _statement(Shape(shape.filters))
 
 
 @lru_cache(maxsize=512)
-def _statement(filters: tuple[str, ...]) -> tuple[TextClause, tuple[str, ...]]:
+def _statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
+    selected = "e.service_at_location_id as id, e.service_id, e.categories, e.traits"
     return bind(f"""
-    {reach(Shape(filters), COUNTED_MAX + 1, with_free=True)}, counted as materialized (
-        select entry.* from reached entry where {within()}
+    {reach(shape, selected)}, counted as materialized (
+        select distinct on (id) * from reached
+    ), said as (
+        select code, count(*) as count from counted cross join unnest(traits) code group by code
     )
     select 'total' as kind, '' as code, count(*) as count from counted
-    union all select 'reached', '', count(*) from reached
     union all
-    select 'category', code, count(*) from counted cross join unnest(counted.categories) code
+    select 'bounds_met', '', count(*)
+      from (select way from reached group by way having count(*) >= {REACHED_MAX}) full_way
+    union all
+    select 'category', code, count(*) from counted cross join unnest(categories) code
      where code = any (cast(:facet_categories as text[])) group by code
     union all
-    select split_part(trait, ':', 1), split_part(trait, ':', 2), count(*)
-      from counted cross join unnest(counted.traits) trait where trait !~ '^hours:' group by trait
+    select split_part(code, ':', 1), split_part(code, ':', 2), count from said where code !~ '^hours:'
     union all
-    select 'accepting_now', 'true', count(*) from counted
-     where service_id in (select service_id from free)
+    select 'accepting_now', 'true', count(*) from counted e
+     where exists (select from service_capacity free where {FREE})
     """)  # noqa: S608 (fixed parts; every value is a parameter)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from referralnet.directory.free_text import Understood
-from referralnet.directory.places import WITHIN_KILOMETERS_MAX, Surroundings
+from referralnet.directory.places import WITHIN_KILOMETERS_MAX, Surroundings, chord, local_times, spot
 from referralnet.directory.spelling import without_accents
 from referralnet.directory.taxonomy import one_level_below
 from referralnet.errors import InvalidInput
@@ -95,7 +95,7 @@ def _one_of(field: str, given: tuple[str, ...] | list[str], known: tuple[str, ..
 
 
 def filters(query: DirectoryQuery, understood: Understood) -> tuple[str, ...]:
-    """The names in `search_sql.FILTERS` that this query needs."""
+    """The filters that this query needs, as `search_reach` names them."""
     stated = "_stated" if query.only_stated else ""
     words = bool(understood.words)
     hints = bool(understood.categories)
@@ -148,6 +148,7 @@ def values(query: DirectoryQuery, understood: Understood, area: Surroundings | N
     """Every value a statement of search may take, by parameter."""
     unsaid = [] if query.only_stated else ["unsaid"]
     genders = sorted({query.gender, "any"}) if query.gender is not None else []
+    open_minutes, open_dates = local_times(query.open_at) if query.open_at is not None else ({}, {})
     return {
         "words": understood.words,
         "plain_words": without_accents(understood.words),
@@ -167,6 +168,8 @@ def values(query: DirectoryQuery, understood: Understood, area: Surroundings | N
         "cost_said": [f"cost:{code}" for code in query.costs],
         "access_said": [f"access:{code}" for code in query.accessibility],
         "open_at": query.open_at,
+        "open_minutes": open_minutes,
+        "open_dates": open_dates,
         "confirmed_since": query.capacity_confirmed_since,
         "organization_id": query.organization_id,
         "agency_id": query.agency_id,
@@ -182,13 +185,12 @@ def values(query: DirectoryQuery, understood: Understood, area: Surroundings | N
 
 def _area_values(area: Surroundings | None) -> dict[str, Any]:
     if area is None:
-        center = {"latitude": None, "longitude": None, "within_kilometers": None}
-        return center | {"cells": [], "coverage_cells": [], "own_area": []}
+        return {"within_kilometers": None}
+    own_area = [area.center.county, f"state:{area.center.state}"]
     return {
-        "latitude": area.center.latitude,
-        "longitude": area.center.longitude,
+        "center": spot(area.center),
         "within_kilometers": area.within_kilometers or None,
-        "cells": [*area.point_cells, *area.coverage_cells],
+        "within_chord": chord(area.within_kilometers),
         "coverage_cells": list(area.coverage_cells),
-        "own_area": [area.center.county, f"state:{area.center.state}"],
+        "own_area": own_area,
     }

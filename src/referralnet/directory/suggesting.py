@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.directory.search_sql import expect_fast_pages
+from referralnet.directory.search_parameters import expect_fast_pages
 from referralnet.directory.spelling import folded
 from referralnet.errors import InvalidInput
 

@@ -14,8 +14,9 @@ from referralnet.database.acting import Member
 from referralnet.database.transactions import Database
 from referralnet.directory.ranking import NEAR_POINTS, REASONS, WORDS_POINTS
 from referralnet.directory.search import DirectoryQuery, search
-from referralnet.directory.search_facets import COUNTED_MAX, search_facets
-from referralnet.directory.search_sql import LOOKED_AT_MAX, RANKED_MAX
+from referralnet.directory.search_facets import search_facets
+from referralnet.directory.search_reach import REACHED_MAX
+from referralnet.directory.search_sql import RANKED_MAX
 from referralnet.directory.suggesting import suggest_names
 from tests.factories.directory import EVENING
 
@@ -64,5 +65,5 @@ def test_every_reason_stands_in_the_document_with_its_points() -> None:
 def test_every_field_of_a_question_and_every_bound_stands_in_the_document() -> None:
     document = (DOCS / "search.md").read_text("utf-8")
     assert [field.name for field in fields(DirectoryQuery) if f"`{field.name}`" not in document] == []
-    for bound in (LOOKED_AT_MAX, RANKED_MAX, COUNTED_MAX, NEAR_POINTS, WORDS_POINTS):
+    for bound in (REACHED_MAX, RANKED_MAX, NEAR_POINTS, WORDS_POINTS):
         assert f"{bound:,}" in document

@@ -12,6 +12,7 @@ import pytest
 from referralnet.database.acting import Member, Nobody
 from referralnet.database.transactions import Database
 from referralnet.directory import search_facets as facets_module
+from referralnet.directory import search_reach as reach_module
 from referralnet.directory.places import UnknownZip
 from referralnet.directory.search import DirectoryQuery, search
 from referralnet.directory.search_facets import Facets, search_facets
@@ -68,7 +69,8 @@ async def test_categories_are_those_one_level_below_what_was_asked(app: Database
 
 
 async def test_counts_are_bounded_and_say_so(app: Database, stranger: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facets_module, "COUNTED_MAX", 5)
+    monkeypatch.setattr(facets_module, "REACHED_MAX", 5)
+    monkeypatch.setattr(reach_module, "REACHED_MAX", 5)
     facets_module._statement.cache_clear()
     found = await count(app, stranger, DirectoryQuery())
     facets_module._statement.cache_clear()

@@ -15,7 +15,8 @@ from referralnet.database.acting import Member, Operator
 from referralnet.database.transactions import Database
 from referralnet.directory.search import DirectoryQuery, prepare
 from referralnet.directory.search_facets import facets_statement
-from referralnet.directory.search_sql import expect_fast_pages, search_statement
+from referralnet.directory.search_parameters import expect_fast_pages
+from referralnet.directory.search_sql import search_statement
 from referralnet.directory.suggesting import suggestion_statement
 from tests.factories.directory import EVENING, Keeper
 

@@ -1,0 +1,128 @@
+"""Which listings a question reaches: at most REACHED_MAX of each way of looking, in the order of an index.
+
+A broad question costs what a narrow one does, because each way stops when it has found enough: the nearest by the index
+over points, those with something free by the newest counts, all others by the order of `standing`. What few listings
+answer is read by the one index over words, kinds, cells and traits, whichever way; the planner knows which is less.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from referralnet.directory.freshness import counted_freshly
+from referralnet.directory.places import EARTH_RADIUS_KILOMETERS
+from referralnet.directory.ranking import open_then
+from referralnet.directory.search_parameters import Shape
+
+REACHED_MAX = 2_000
+
+# Most listings pass these, which the planner cannot know: told so, it walks the order of an index until enough are
+# found, instead of reading the whole table for the few it expects. (A null test on an expression is taken as 99.5 %.)
+_MOST = "nullif({condition}, false) is not null"
+_OPEN = open_then("e")
+
+
+def _both_languages(words: str, plain: str) -> str:
+    tried = (f"websearch_to_tsquery('{language}', {said})" for language in ("english", "spanish")
+             for said in (words, plain))  # fmt: skip
+    return " || ".join(tried)
+
+
+_ASKED_WORDS = _both_languages(":words", ":plain_words")
+QUERY = f"""query as materialized (
+        select {_ASKED_WORDS} as words,
+               {_both_languages(":eligibility_words", "unaccent(:eligibility_words)")} as eligibility
+    )"""
+MATCHED_WORDS = f"""array(
+        select word from unnest(cast(:word_list as text[])) word
+         where e.words @@ ({_both_languages("word", "unaccent(word)")})
+    )"""  # noqa: S608 (fixed parts)
+
+# Conditions on the listing `e`. The GIN index over (words, categories, cells, traits, eligibility) answers those with
+# && and @@, b-trees those on an id; what neither answers is asked of rows in the order they are reached.
+FILTERS = {
+    "asked_categories": "e.categories && :asked_categories",
+    "words": f"e.words @@ ({_ASKED_WORDS})",
+    "hints": "e.categories && :hinted_categories",
+    "words_or_hints": f"(e.words @@ ({_ASKED_WORDS}) or e.categories && :hinted_categories)",
+    "age": _MOST.format(condition="(coalesce(e.minimum_age, 0) <= :age and :age <= coalesce(e.maximum_age, 200))"),
+    "children": _MOST.format(condition="(e.takes_children is not false)"),
+    "gender": "e.traits && :genders",
+    "cost": "e.traits && :costs",
+    "household": _MOST.format(condition="(coalesce(e.household_maximum, 99) >= :household_size)"),
+    "household_stated": "e.household_maximum >= :household_size",
+    "open": _MOST.format(condition=f"(e.hours is null or {_OPEN})"),
+    "open_stated": _MOST.format(condition=f"(e.hours is not null and {_OPEN})"),
+    "access_stated": "e.traits @> :access_said",
+    "spoken": "e.traits && :spoken",
+    "organization": "e.organization_id = :organization_id",
+    "agency": "e.agency_id = :agency_id",  # lint: agency-filter a public listing's keeper is a thing to ask for
+    "coverage": "e.traits && :coverage",
+    "eligibility": f"e.eligibility @@ ({_both_languages(':eligibility_words', 'unaccent(:eligibility_words)')})",
+}
+
+# Points of public places only: a confidential entry has none (D3). Through the globe, in kilometers, so that the index
+# over points answers it; along its surface it is told (DISTANCE).
+_CENTER = "cube(:center)"
+_CHORD = f"(e.spot <-> {_CENTER})"
+_DIAMETER = 2 * EARTH_RADIUS_KILOMETERS
+DISTANCE = f"case when e.spot is not null then {_DIAMETER} * asin(least(1, {_CHORD} / {_DIAMETER})) end"
+
+FREE = f"""free.service_id = e.service_id and free.gone_at is null and free.available > 0
+        and {counted_freshly("free")}"""
+"""Whether the count `free` (service_capacity) of the listing `e` is believed, and says that something is free."""
+
+# The join, the condition and the order of each way of looking.
+_STANDING = "e.standing desc, e.service_at_location_id desc"
+_PLACES = {
+    "anywhere": ("", "", _STANDING),
+    "near": ("", f"e.spot <@ cube_enlarge({_CENTER}, :within_chord, 3) and {_CHORD} <= :within_chord", _CHORD),
+    "nearest": ("", "e.spot is not null", _CHORD),
+    "covering_near": ("", "e.spot is null and e.cells && :coverage_cells", _STANDING),
+    "covering": ("", "e.traits && :own_area", _STANDING),
+}
+_COUNTS = {
+    "whatever": ("", "", ""),
+    "free": ("join service_capacity free on true", FREE, "free.updated desc"),
+    "confirmed": (
+        "join service_capacity counted on true",
+        """counted.service_id = e.service_id and counted.gone_at is null
+        and counted.updated between :confirmed_since and :now""",
+        "counted.updated desc",
+    ),
+}
+
+
+def reach(shape: Shape, selected: str) -> str:
+    """`with` and the CTEs `query` and `reached`: `selected` of each listing, whether something `is_free`, and its `way`.
+
+    A listing may be reached twice, by two ways or by two counts.
+    """
+    ways = product(_places(shape), _counts(shape))
+    found = " union all ".join(f"({_way(shape, selected, at, *way)})" for at, way in enumerate(ways))
+    return f"with {QUERY}, reached as ({found})"
+
+
+def _places(shape: Shape) -> tuple[str, ...]:
+    if "area" in shape.filters:
+        return "near", "covering_near"
+    return ("nearest", "covering", "anywhere") if "place" in shape.wishes else ("anywhere",)
+
+
+def _counts(shape: Shape) -> tuple[tuple[str, ...], ...]:
+    asked = ("confirmed",) if "confirmed" in shape.filters else ()
+    if "accepting" in shape.filters:
+        return (("free", *asked),)
+    return (("free", *asked), asked or ("whatever",)) if "tonight" in shape.wishes else (asked or ("whatever",),)
+
+
+def _way(shape: Shape, selected: str, number: int, place: str, counts: tuple[str, ...]) -> str:
+    parts = [_PLACES[place], *(_COUNTS[name] for name in counts)]
+    joins = " ".join(join for join, _, _ in parts)
+    conditions = [FILTERS[name] for name in dict.fromkeys(shape.filters) if name in FILTERS]
+    where = " and ".join(["true", *(condition for _, condition, _ in parts if condition), *conditions])
+    # By distance where there is one, else by the newest count, else by standing.
+    order = _PLACES[place][2] if place in {"near", "nearest"} else _COUNTS[counts[0]][2] or _STANDING
+    free = "true" if "free" in counts else "false"
+    return f"""select {selected}, {free} as is_free, {number} as way from directory_listing e {joins}
+         where {where} order by {order} limit {REACHED_MAX}"""  # noqa: S608 (fixed parts; every value is a parameter)
