@@ -37,7 +37,6 @@ from referralnet.directory.entry_names import rewrite_names
 from referralnet.directory.places import prepare_places
 from referralnet.directory.search import DirectoryQuery, prepare, search
 from referralnet.directory.search_facets import search_facets
-from referralnet.directory.search_parameters import expect_fast_pages
 from referralnet.directory.search_sql import search_statement
 from referralnet.directory.suggesting import suggest_names
 from referralnet.encryption.held_keyring import HeldKeyring
@@ -88,15 +87,14 @@ async def measure(database: Database, member: Member, call: Call) -> tuple[float
 
 async def tables_read(database: Database, member: Member, query: DirectoryQuery) -> tuple[float, list[str]]:
     """Milliseconds that the database says it took, and each scan of its plan."""
-    _, shape, given = prepare(query, NOW)
-    statement, names = search_statement(shape)
-    typed = statement._bindparams.values()  # noqa: SLF001 (SQLAlchemy has no public way to explain a statement)
-    explain = text(f"explain (analyze, timing off) {statement.text}").bindparams(*typed)
     async with database.transaction(member) as session:
-        await expect_fast_pages(session)
+        asked = await prepare(session, query, NOW)
+        statement, names = search_statement(asked.shape)
+        typed = statement._bindparams.values()  # noqa: SLF001 (SQLAlchemy has no public way to explain a statement)
+        explain = text(f"explain (analyze, timing off) {statement.text}").bindparams(*typed)
         plan: list[str] = []
         for _ in range(2):
-            plan = list((await session.execute(explain, {name: given[name] for name in names})).scalars())
+            plan = list((await session.execute(explain, {name: asked.values[name] for name in names})).scalars())
     took = float(re.findall(r"Execution Time: ([\d.]+)", plan[-1])[0])
     return took, [line.split("(cost")[0].strip(" ->") for line in plan if " Scan" in line and "CTE" not in line]
 

@@ -47,8 +47,8 @@ def open_then(row: str) -> str:
 REASONS = (
     Reason("category_match", 100, "e.categories && :categories", "categories"),
     Reason("every_category_matches", 50, "cardinality(:categories) > 1 and e.categories @> :categories", "categories"),
-    Reason("words_match", 50, "e.words @@ (select words from query)", "words"),
-    Reason("eligibility_words_match", 40, "e.eligibility @@ (select eligibility from query)", "eligibility_words"),
+    Reason("words_match", 50, "e.words @@ :words_query", "words"),
+    Reason("eligibility_words_match", 40, "e.eligibility @@ :eligibility_query", "eligibility_words"),
     Reason("speaks_language", 150, "e.languages && :languages", "languages"),
     Reason("interpretation_available", 60, "not e.languages && :languages and e.interpretation", "languages"),
     Reason("takes_children", 120, "e.takes_children is true", "takes_children"),

@@ -13,9 +13,9 @@ from functools import lru_cache
 from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.directory.search import prepare_mended
+from referralnet.directory.search import prepare
 from referralnet.directory.search_parameters import Shape, bind
-from referralnet.directory.search_query import DirectoryQuery, check
+from referralnet.directory.search_query import DirectoryQuery
 from referralnet.directory.search_reach import FREE, REACHED_MAX, reach
 from referralnet.directory.taxonomy import name_of
 
@@ -49,10 +49,9 @@ async def search_facets(session: AsyncSession, query: DirectoryQuery, *, now: da
         UnknownZip: there is no such ZIP code.
         InvalidInput: a bound is passed; `.field` names it.
     """
-    check(query)
-    _query, _understood, shape, given, _mended = await prepare_mended(session, query, now)
-    statement, names = facets_statement(shape)
-    rows = await session.execute(statement, {name: given[name] for name in names})
+    asked = await prepare(session, query, now)
+    statement, names = facets_statement(asked.shape)
+    rows = await session.execute(statement, {name: asked.values[name] for name in names})
     found: dict[str, list[FacetCount]] = {kind: [] for kind in (*KINDS, "total", "bounds_met")}
     for kind, code, count in rows:
         found.setdefault(kind, []).append(
@@ -78,7 +77,7 @@ def facets_statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
 def _statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
     selected = "e.service_at_location_id as id, e.service_id, e.categories, e.traits"
     return bind(f"""
-    {reach(shape, selected)}, counted as materialized (
+    with {reach(shape, selected)}, counted as materialized (
         select distinct on (id) * from reached
     ), said as (
         select code, count(*) as count from counted cross join unnest(traits) code group by code

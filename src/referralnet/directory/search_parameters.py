@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BindParameter, Boolean, DateTime, Double, Text, TextClause, Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -15,9 +15,9 @@ _LISTS = (
     "genders", "gender_said", "costs", "cost_said", "access_said", "spoken", "coverage", "word_list",
 )  # fmt: skip
 _TYPES: dict[str, TypeEngine[Any]] = {
-    "words": Text(),
-    "plain_words": Text(),
-    "eligibility_words": Text(),
+    "words_query": TSQUERY(),
+    "eligibility_query": TSQUERY(),
+    "word_queries": ARRAY(TSQUERY()),
     "center": ARRAY(Double()),
     "within_kilometers": Double(),
     "within_chord": Double(),
@@ -50,16 +50,19 @@ def bind(sql: str) -> tuple[TextClause, tuple[str, ...]]:
     return statement.bindparams(*typed), names
 
 
-async def expect_fast_pages(session: AsyncSession) -> None:
-    """Tell the planner, for this transaction, that a page out of order costs hardly more than one in order.
+SMALL_DIRECTORY = 2_000
+"""Listings. So few are answered soon by any plan, and to make one takes longer than to search them."""
 
-    So it is where the directory is in memory or on a solid disk. Told that it costs four times as much, the default, it
-    reads a small directory whole for a question that a tenth of the listings answer. And each question is planned for
-    its own words and kinds: a plan for all of them would take a frequent word for a rare one.
-    """
-    await session.execute(
-        text(
-            "select set_config('random_page_cost', '1.1', true),"
-            " set_config('plan_cache_mode', 'force_custom_plan', true)"
-        )
-    )
+# For the transaction. A page out of order costs hardly more than one in order, as it does where the directory is in
+# memory or on a solid disk: told that it costs four times as much, the default, the planner reads a small directory
+# whole for a question that a tenth of the listings answer. And each question is planned for its own words and kinds: a
+# plan for all of them would take a frequent word for a rare one.
+PLANNING = f"""set_config('random_page_cost', '1.1', true),
+    set_config('plan_cache_mode', case when (
+        select reltuples between 0 and {SMALL_DIRECTORY} from pg_class where oid = 'public.directory_entry'::regclass
+    ) then 'force_generic_plan' else 'force_custom_plan' end, true)"""  # noqa: S608 (our own number)
+
+
+async def expect_fast_pages(session: AsyncSession) -> None:
+    """Tell the planner, for this transaction, what a directory is like (PLANNING)."""
+    await session.execute(text(f"select {PLANNING}"))

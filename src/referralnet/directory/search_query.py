@@ -9,7 +9,6 @@ from uuid import UUID
 
 from referralnet.directory.free_text import Understood
 from referralnet.directory.places import WITHIN_KILOMETERS_MAX, Surroundings, chord, local_times, spot
-from referralnet.directory.spelling import without_accents
 from referralnet.directory.taxonomy import one_level_below
 from referralnet.errors import InvalidInput
 
@@ -145,15 +144,11 @@ def wishes(query: DirectoryQuery, understood: Understood) -> tuple[str, ...]:
 
 
 def values(query: DirectoryQuery, understood: Understood, area: Surroundings | None, now: datetime) -> dict[str, Any]:
-    """Every value a statement of search may take, by parameter."""
+    """Every value a statement of search may take but those of its words (search_words.py), by parameter."""
     unsaid = [] if query.only_stated else ["unsaid"]
     genders = sorted({query.gender, "any"}) if query.gender is not None else []
     open_minutes, open_dates = local_times(query.open_at) if query.open_at is not None else ({}, {})
     return {
-        "words": understood.words,
-        "plain_words": without_accents(understood.words),
-        "word_list": list(dict.fromkeys(understood.words.split())),
-        "eligibility_words": query.eligibility_words,
         "asked_categories": list(query.categories),
         "hinted_categories": list(understood.categories),
         "categories": [*query.categories, *understood.categories],

@@ -22,29 +22,13 @@ _MOST = "nullif({condition}, false) is not null"
 _OPEN = open_then("e")
 
 
-def _both_languages(words: str, plain: str) -> str:
-    tried = (f"websearch_to_tsquery('{language}', {said})" for language in ("english", "spanish")
-             for said in (words, plain))  # fmt: skip
-    return " || ".join(tried)
-
-
-_ASKED_WORDS = _both_languages(":words", ":plain_words")
-QUERY = f"""query as materialized (
-        select {_ASKED_WORDS} as words,
-               {_both_languages(":eligibility_words", "unaccent(:eligibility_words)")} as eligibility
-    )"""
-MATCHED_WORDS = f"""array(
-        select word from unnest(cast(:word_list as text[])) word
-         where e.words @@ ({_both_languages("word", "unaccent(word)")})
-    )"""  # noqa: S608 (fixed parts)
-
 # Conditions on the listing `e`. The GIN index over (words, categories, cells, traits, eligibility) answers those with
 # && and @@, b-trees those on an id; what neither answers is asked of rows in the order they are reached.
 FILTERS = {
     "asked_categories": "e.categories && :asked_categories",
-    "words": f"e.words @@ ({_ASKED_WORDS})",
+    "words": "e.words @@ :words_query",
     "hints": "e.categories && :hinted_categories",
-    "words_or_hints": f"(e.words @@ ({_ASKED_WORDS}) or e.categories && :hinted_categories)",
+    "words_or_hints": "(e.words @@ :words_query or e.categories && :hinted_categories)",
     "age": _MOST.format(condition="(coalesce(e.minimum_age, 0) <= :age and :age <= coalesce(e.maximum_age, 200))"),
     "children": _MOST.format(condition="(e.takes_children is not false)"),
     "gender": "e.traits && :genders",
@@ -58,7 +42,7 @@ FILTERS = {
     "organization": "e.organization_id = :organization_id",
     "agency": "e.agency_id = :agency_id",  # lint: agency-filter a public listing's keeper is a thing to ask for
     "coverage": "e.traits && :coverage",
-    "eligibility": f"e.eligibility @@ ({_both_languages(':eligibility_words', 'unaccent(:eligibility_words)')})",
+    "eligibility": "e.eligibility @@ :eligibility_query",
 }
 
 # Points of public places only: a confidential entry has none (D3). Through the globe, in kilometers, so that the index
@@ -94,13 +78,13 @@ _COUNTS = {
 
 
 def reach(shape: Shape, selected: str) -> str:
-    """`with` and the CTEs `query` and `reached`: `selected` of each listing, whether something `is_free`, and its `way`.
+    """The CTE `reached`: `selected` of each listing, whether something `is_free`, and its `way`.
 
     A listing may be reached twice, by two ways or by two counts.
     """
     ways = product(_places(shape), _counts(shape))
     found = " union all ".join(f"({_way(shape, selected, at, *way)})" for at, way in enumerate(ways))
-    return f"with {QUERY}, reached as ({found})"
+    return f"reached as ({found})"
 
 
 def _places(shape: Shape) -> tuple[str, ...]:

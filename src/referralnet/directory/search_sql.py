@@ -13,7 +13,7 @@ from sqlalchemy import TextClause
 from referralnet.directory.freshness import fresh_condition
 from referralnet.directory.ranking import NEAR_POINTS, REASONS, WORDS_POINTS, Reason
 from referralnet.directory.search_parameters import Shape, bind
-from referralnet.directory.search_reach import DISTANCE, MATCHED_WORDS, reach
+from referralnet.directory.search_reach import DISTANCE, reach
 
 RANKED_MAX = 500
 
@@ -50,7 +50,10 @@ _ADDRESS = """
     ) street on true"""
 
 _NEAR = f"coalesce(round({NEAR_POINTS} * greatest(0, 1 - {DISTANCE} / coalesce(:within_kilometers, 50.0))), 0)"
-_CLOSENESS = f"least({WORDS_POINTS}, round(100 * ts_rank_cd(e.words, (select words from query))))"  # noqa: S608 (fixed parts)
+_MATCHED_WORDS = """array(
+        select word from unnest(cast(:word_list as text[]), cast(:word_queries as tsquery[])) said (word, query)
+         where e.words @@ query)"""
+_CLOSENESS = f"least({WORDS_POINTS}, round(100 * ts_rank_cd(e.words, :words_query)))"
 
 
 @lru_cache(maxsize=512)
@@ -71,10 +74,10 @@ def _search(shape: Shape) -> str:
     distance = DISTANCE if placed else "cast(null as float8)"
     near = _NEAR if placed else "0"
     words = _CLOSENESS if "words" in shape.wishes else "0"
-    matched_words = MATCHED_WORDS if "words" in shape.wishes else "array[]::text[]"
+    matched_words = _MATCHED_WORDS if "words" in shape.wishes else "array[]::text[]"
     after = "where (rank, service_at_location_id) < (:after_rank, :after_id)" if shape.paged else ""
     return f"""
-    {reach(shape, f"e.service_at_location_id as id, {_weight(asked)} + {near} as weight")}, weighed as (
+    with {reach(shape, f"e.service_at_location_id as id, {_weight(asked)} + {near} as weight")}, weighed as (
         select id from reached group by id
          order by bool_or(is_free) desc, max(weight) desc, id desc limit {RANKED_MAX}
     ), judged as materialized (

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from referralnet.database.acting import Member, Operator
 from referralnet.database.transactions import Database
-from referralnet.directory.search import DirectoryQuery, prepare
+from referralnet.directory.search import DirectoryQuery, Prepared, prepare
 from referralnet.directory.search_facets import facets_statement
 from referralnet.directory.search_parameters import expect_fast_pages
 from referralnet.directory.search_sql import search_statement
@@ -108,6 +108,11 @@ async def many(owner: Database, keeper: Keeper) -> None:
             await session.execute(text(change.replace("'point:'", "'point'||chr(58)").replace("':0'", "chr(58)||'0'")))
 
 
+async def prepared(app: Database, member: Member, query: DirectoryQuery) -> Prepared:
+    async with app.transaction(member) as session:
+        return await prepare(session, query, EVENING)
+
+
 async def read_whole(
     app: Database, member: Member, statements: list[tuple[str, object, dict[str, object]]]
 ) -> list[str]:
@@ -126,10 +131,11 @@ async def read_whole(
 async def test_no_combination_of_filters_reads_a_big_table_whole(app: Database, stranger: Member, many: None) -> None:
     statements: list[tuple[str, object, dict[str, object]]] = []
     for query in [*PAIRS, EVERYTHING]:
-        _, shape, given = prepare(query, EVENING)
+        asked_for = await prepared(app, stranger, query)
         for make in (search_statement, facets_statement):
-            statement, names = make(shape)
-            statements.append((f"{make.__name__} {shape}", statement, {name: given[name] for name in names}))
+            statement, names = make(asked_for.shape)
+            given = {name: asked_for.values[name] for name in names}
+            statements.append((f"{make.__name__} {asked_for.shape}", statement, given))
     assert len(statements) > 400
     assert await read_whole(app, stranger, statements) == []
 
@@ -138,11 +144,11 @@ async def test_no_combination_of_filters_reads_a_big_table_whole(app: Database, 
 async def test_a_narrow_question_is_answered_by_the_index_over_words_categories_and_cells(
     app: Database, stranger: Member, many: None, query: DirectoryQuery
 ) -> None:
-    _, shape, given = prepare(query, EVENING)
-    statement, names = search_statement(shape)
+    asked_for = await prepared(app, stranger, query)
+    statement, names = search_statement(asked_for.shape)
     explain = text(f"explain {statement.text}").bindparams(*statement._bindparams.values())
     async with app.transaction(stranger) as session:
-        plan = "\n".join((await session.execute(explain, {name: given[name] for name in names})).scalars())
+        plan = "\n".join((await session.execute(explain, {name: asked_for.values[name] for name in names})).scalars())
     assert "Bitmap Index Scan on directory_entry_search_idx" in plan
 
 

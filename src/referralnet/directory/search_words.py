@@ -1,0 +1,45 @@
+"""The words of a question, read once for the statement that looks for them: by the stems of both languages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ARRAY, Text, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.directory.search_parameters import PLANNING
+
+
+def _stems(words: str) -> str:
+    """As they were typed, and without accents, in English or in Spanish."""
+    tried = (
+        f"websearch_to_tsquery('{language}', {said})"
+        for language in ("english", "spanish")
+        for said in (words, f"unaccent({words})")
+    )
+    return f"({' || '.join(tried)})::text"
+
+
+# In the statement that the planner's settings take, so that a search waits for the database no more often than it did.
+_READ = text(f"""
+    select {PLANNING}, {_stems(":words")} as words_query, {_stems(":eligibility_words")} as eligibility_query,
+           array(select {_stems("word")} from unnest(cast(:word_list as text[])) with ordinality said (word, at)
+                  order by at) as word_queries
+""").bindparams(  # noqa: S608 (fixed parts)
+    bindparam("words", type_=Text()),
+    bindparam("eligibility_words", type_=Text()),
+    bindparam("word_list", type_=ARRAY(Text())),
+)
+
+
+async def read_words(session: AsyncSession, words: str, eligibility_words: str) -> dict[str, Any]:
+    """The parameters of a search that its words make; the planner is told what it needs as well."""
+    word_list = list(dict.fromkeys(words.split()))
+    given = {"words": words, "eligibility_words": eligibility_words, "word_list": word_list}
+    read = (await session.execute(_READ, given)).one()
+    return {
+        "word_list": word_list,
+        "words_query": read.words_query,
+        "eligibility_query": read.eligibility_query,
+        "word_queries": read.word_queries,
+    }
