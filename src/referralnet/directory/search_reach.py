@@ -20,6 +20,7 @@ REACHED_MAX = 2_000
 # found, instead of reading the whole table for the few it expects. (A null test on an expression is taken as 99.5 %.)
 _MOST = "nullif({condition}, false) is not null"
 _OPEN = open_then("e")
+_AGE = _MOST.format(condition="(coalesce(e.minimum_age, 0) <= :age and :age <= coalesce(e.maximum_age, 200))")
 
 
 # Conditions on the listing `e`. The GIN index over (words, categories, cells, traits, eligibility) answers those with
@@ -29,8 +30,10 @@ FILTERS = {
     "words": "e.words @@ :words_query",
     "hints": "e.categories && :hinted_categories",
     "words_or_hints": "(e.words @@ :words_query or e.categories && :hinted_categories)",
-    "age": _MOST.format(condition="(coalesce(e.minimum_age, 0) <= :age and :age <= coalesce(e.maximum_age, 200))"),
+    "age": _AGE,
+    "age_stated": f"{_AGE} and (e.minimum_age is not null or e.maximum_age is not null)",
     "children": _MOST.format(condition="(e.takes_children is not false)"),
+    "children_stated": "e.takes_children",
     "gender": "e.traits && :genders",
     "cost": "e.traits && :costs",
     "household": _MOST.format(condition="(coalesce(e.household_maximum, 99) >= :household_size)"),
