@@ -20,6 +20,8 @@ from sqlalchemy.types import TypeEngine
 from referralnet.directory.freshness import fresh_condition
 from referralnet.directory.matching_policy import AGE_BANDS, REASONS, UNITS_FOR_ONE_PERSON
 from referralnet.directory.regions import region_cells
+from referralnet.directory.search_parameters import expect_fast_pages
+from referralnet.directory.search_reach import FREE, REACHED_MAX
 from referralnet.errors import InvalidInput
 
 FIRST_MAX = 100
@@ -104,6 +106,7 @@ async def match(
     }
     if after is not None:
         values |= {"after_points": after[0], "after_id": after[1]}
+    await expect_fast_pages(session)
     rows = await session.execute(match_statement(paged=after is not None), values)
     return [_match(row) for row in rows]
 
@@ -117,13 +120,14 @@ def match_statement(*, paged: bool) -> TextClause:
     )
     after = "where (points, service_at_location_id) < (:after_points, :after_id)" if paged else ""
     statement = text(f"""
-        with matched as materialized (
-            select entry.* from directory_listing entry
-             where entry.categories @> :service_types
-               and (entry.agency_id is null
-                    -- lint: agency-filter whom she blocked
-                    or entry.agency_id <> all (:without_agencies))
-               and (entry.cells && :region or entry.counties && :region or cardinality(entry.cells) = 0)
+        with reached as materialized (
+            (select e.service_at_location_id as id from directory_listing e join service_capacity free on true
+              where {_WANTED} and {FREE} order by free.updated desc limit {REACHED_MAX})
+            union
+            (select e.service_at_location_id from directory_listing e where {_WANTED}
+              order by e.standing desc, e.service_at_location_id desc limit {REACHED_MAX})
+        ), matched as materialized (
+            select entry.* from reached join directory_listing entry on entry.service_at_location_id = reached.id
         ), shares as materialized (
             select * from acceptance_shares(array(
                 select service_at_location_id from matched where agency_id is not null))
@@ -148,6 +152,12 @@ def match_statement(*, paged: bool) -> TextClause:
     return statement.bindparams(*(bindparam(name, type_=kind) for name, kind in kinds.items()))
 
 
+# Of a broad question the newest counts of something free, and members of the network first of all others.
+_WANTED = """e.categories @> :service_types
+    and (e.agency_id is null
+         -- lint: agency-filter whom she blocked
+         or e.agency_id <> all (:without_agencies))
+    and (e.cells && :region or e.counties && :region or cardinality(e.cells) = 0)"""
 _FRESH = fresh_condition("unit.name", "capacity.updated")
 _FOR_ONE = ", ".join(f"'{unit}'" for unit in UNITS_FOR_ONE_PERSON)
 _UNITS = f"""

@@ -6,13 +6,14 @@ that is not in it: it is not there to be counted (D1).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, TextClause, Uuid, bindparam, text
+from sqlalchemy import Integer, Text, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
@@ -20,16 +21,19 @@ from sqlalchemy.types import TypeEngine
 from referralnet.directory.places import surroundings
 from referralnet.directory.public_objects import load_objects
 from referralnet.directory.public_shapes import SHAPES, value_sql
+from referralnet.directory.search_parameters import expect_fast_pages
 
 METERS_PER_KILOMETER = 1000
 COUNTED_MAX = 5_000
-"""A search counts no further. It asks each match whether its text tells a hidden street, and a count must cost no more
-than others would wait for (P1); it stops behind what it shows, so that where it stops tells nothing.
+"""A search counts no further: a count must cost no more than others would wait for (P1). It stops behind what it shows,
+so that where it stops tells nothing.
 """
 
-# An array, so that what matched is looked up by id: whether a text tells a street costs too much to ask of every row.
-_MATCHED = """any(array(select e.{column} from published.entry e where e.words
-    @@ (websearch_to_tsquery('english', :search) || websearch_to_tsquery('spanish', :search))))"""
+# Matches in the order of ids, as pages have them. Where words alone are asked for, no more are read than are shown or
+# counted (:matched_max, else null). Whether a text tells a hidden street is asked of few: published.entry says of whom.
+_MATCHED = """t.id = any(array(select distinct e.{column} from published.entry e where e.words
+    @@ (websearch_to_tsquery('english', :search) || websearch_to_tsquery('spanish', :search))
+    and not {unless} and e.{column} > :matched_after order by e.{column} limit :matched_max))"""
 _TAGGED = "(select a.link_id from published.attribute a where a.taxonomy_term_id = any(:terms))"
 _OFFERED = "t.service_id in (select s.id from published.service s where {condition})"
 _NAMED = "position(lower(:search) in lower(concat_ws(' ', t.name, t.description))) > 0"
@@ -40,14 +44,13 @@ _METERS = """2 * 6371000.0 * asin(sqrt(least(1, power(sin(radians(e.latitude - :
 # What may be asked of each table, on one screen. Every value is a parameter.
 CONDITIONS: dict[str, dict[str, str]] = {
     "service": {
-        "search": f"t.id = {_MATCHED.format(column='service_id')} and not t.tells",
+        "search": _MATCHED.format(column="service_id", unless="e.service_tells"),
         "terms": f"t.id in {_TAGGED}",
         "organization_id": "t.organization_id = :organization_id",
         "modified_after": "t.last_modified >= :modified_after",
     },
     "service_at_location": {
-        "search": f"t.id = {_MATCHED.format(column='service_at_location_id')} "  # noqa: S608 (our own names)
-        "and not (select s.tells from published.service s where s.id = t.service_id)",
+        "search": _MATCHED.format(column="service_at_location_id", unless="(e.confidential or e.service_tells)"),
         "terms": f"(t.id in {_TAGGED} or t.service_id in {_TAGGED})",
         "organization_id": _OFFERED.format(condition="s.organization_id = :organization_id"),
         "modified_after": _OFFERED.format(condition="s.last_modified >= :modified_after"),
@@ -57,7 +60,7 @@ CONDITIONS: dict[str, dict[str, str]] = {
         f"where e.cells && :cells and {_METERS} <= :proximity_meters))",
     },
     "organization": {
-        "search": f"t.id = {_MATCHED.format(column='organization_id')} and not t.tells",
+        "search": _MATCHED.format(column="organization_id", unless="e.organization_tells"),
         "terms": f"(t.id in {_TAGGED} or t.id in (select s.organization_id from published.service s "  # noqa: S608
         f"where s.id in {_TAGGED}))",
     },
@@ -69,7 +72,13 @@ CONDITIONS: dict[str, dict[str, str]] = {
         "top_only": "(t.parent_id is null) = :top_only",
     },
 }
-_TYPES: dict[str, TypeEngine[Any]] = {"terms": ARRAY(Uuid()), "area": ARRAY(Text()), "cells": ARRAY(Text())}
+_TYPES: dict[str, TypeEngine[Any]] = {
+    "terms": ARRAY(Uuid()),
+    "area": ARRAY(Text()),
+    "cells": ARRAY(Text()),
+    "matched_max": Integer(),
+    "matched_after": Uuid(),
+}
 
 # A term stands for those below it, and for the same term in another language.
 _TERMS = """
@@ -110,8 +119,10 @@ async def count_public(session: AsyncSession, table: str, query: PublicQuery) ->
         UnknownZip: no such ZIP code.
     """
     values = await _values(session, table, query)
+    bound = await _bound(session, table, values, COUNTED_MAX)
     counted_max = {"counted_max": COUNTED_MAX if "search" in values else None}
-    return int(await session.scalar(_statement("t.id", table, tuple(values), paged=False), values | counted_max) or 0)
+    statement = _statement("t.id", table, tuple(values), paged=False)
+    return int(await session.scalar(statement, values | counted_max | bound) or 0)
 
 
 async def public_page(
@@ -129,11 +140,8 @@ async def public_page(
     Raises:
         UnknownZip: no such ZIP code.
     """
-    table = SHAPES[shape].table
-    values = await _values(session, table, query)
-    statement = _statement("t.id", table, tuple(values), paged=True, after=after is not None)
-    paging: dict[str, Any] = {"limit": limit, "offset": offset} | ({"after": after} if after else {})
-    ids = list((await session.scalars(statement, values | paging)).all())
+    rows = await _page(session, "t.id", SHAPES[shape].table, query, limit=limit, offset=offset, after=after)
+    ids = [row.id for row in rows]
     return await load_objects(session, shape, ids, now=now), ids[-1] if ids else None
 
 
@@ -147,13 +155,34 @@ async def changed_services(
     session: AsyncSession, query: PublicQuery, *, limit: int, offset: int, after: UUID | None
 ) -> tuple[list[str], UUID | None]:
     """The smallest answer: of each service its id and when it was last modified."""
-    values = await _values(session, "service", query)
     modified = value_sql("service", "last_modified", "t")
     told = f"json_strip_nulls(json_build_object('id', t.id, 'modified_date', {modified}))"
-    statement = _statement(f"t.id, {told}::text", "service", tuple(values), paged=True, after=after is not None)
+    rows = await _page(session, f"t.id, {told}::text", "service", query, limit=limit, offset=offset, after=after)
+    return [row[1] for row in rows], rows[-1].id if rows else None
+
+
+async def _page(
+    session: AsyncSession, selected: str, table: str, query: PublicQuery, *, limit: int, offset: int, after: UUID | None
+) -> Sequence[Any]:
+    values = await _values(session, table, query)
+    statement = _statement(selected, table, tuple(values), paged=True, after=after is not None)
     paging: dict[str, Any] = {"limit": limit, "offset": offset} | ({"after": after} if after else {})
-    rows = (await session.execute(statement, values | paging)).all()
-    return [row[1] for row in rows], rows[-1][0] if rows else None
+    bound = await _bound(session, table, values, offset + limit, after)
+    rows = (await session.execute(statement, values | paging | bound)).all()
+    if len(rows) < limit and bound.get("matched_max") is not None:
+        # The end, or not all that matched is public: none of the others may be missed.
+        rows = (await session.execute(statement, values | paging | bound | {"matched_max": None})).all()
+    return rows
+
+
+async def _bound(
+    session: AsyncSession, table: str, values: dict[str, Any], wanted: int, after: UUID | None = None
+) -> dict[str, Any]:
+    """Of a search by words: how many matches are read, and behind which id. As many as wanted, if words are all."""
+    if "search" not in values or ":matched_max" not in CONDITIONS[table]["search"]:
+        return {}
+    await expect_fast_pages(session)
+    return {"matched_max": wanted if values.keys() == {"search"} else None, "matched_after": after or UUID(int=0)}
 
 
 @lru_cache(maxsize=256)
@@ -167,7 +196,7 @@ def _statement(selected: str, table: str, names: tuple[str, ...], *, paged: bool
         statement = text(f"{found} order by t.id limit :limit offset :offset")
     else:
         statement = text(f"select count(*) from ({found} limit :counted_max) found")  # noqa: S608 (as above)
-    return statement.bindparams(*(bindparam(name, type_=_TYPES[name]) for name in names if name in _TYPES))
+    return statement.bindparams(*(bindparam(name, type_=kind) for name, kind in _TYPES.items() if f":{name}" in where))
 
 
 async def _values(session: AsyncSession, table: str, query: PublicQuery) -> dict[str, Any]:

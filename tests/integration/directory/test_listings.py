@@ -14,10 +14,12 @@ from sqlalchemy.exc import DBAPIError
 from referralnet.database.acting import Member, Nobody, Operator
 from referralnet.database.transactions import Database
 from referralnet.directory.entries import rebuild_entries
+from referralnet.directory.entry_names import rewrite_names
 from referralnet.directory.hidden_places import TellsHiddenPlace
 from referralnet.directory.listing_change import CountedUnit, FrontDoor, ListingChange, OpenHours
 from referralnet.directory.listings import ListingChanged
 from referralnet.directory.search import DirectoryQuery, search
+from referralnet.directory.suggesting import suggest_names
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, NotPermitted
 from tests.factories.directory import EVENING, make_stranger
@@ -73,6 +75,33 @@ async def test_search_rows_are_what_an_import_would_have_made(
     await change_listing(app, kept, WHOLE)
     async with owner.transaction(Operator()) as session:
         assert await rebuild_entries(session, kept.package) == 0
+
+
+async def test_what_is_typed_is_completed_by_the_new_name_at_once_and_by_the_old_one_no_more(
+    owner: Database, app: Database, keyring: Keyring, tmp_path: Path
+) -> None:
+    kept = await make_listing(owner, keyring, tmp_path, "Renamed House")
+    other = await make_stranger(owner, keyring)
+
+    async def completed(typed: str) -> list[tuple[str, object]]:
+        async with app.transaction(other) as session:
+            return [(found.name, found.id) for found in await suggest_names(session, typed, kinds=("service",))]
+
+    await change_listing(app, kept, ListingChange(name="Quokka rooms"))
+    assert await completed("quok") == [("Quokka rooms", kept.service_id)]
+    await change_listing(app, kept, ListingChange(name="Wombat rooms"), version=1)
+    assert (await completed("quokka"), await completed("womb")) == ([], [("Wombat rooms", kept.service_id)])
+    await change_listing(app, kept, ListingChange(status="inactive"), version=2)
+    assert await completed("wombat") == []
+    await change_listing(app, kept, ListingChange(status="active"), version=3)
+    names = (
+        "select kind, folded, language, name, code, target_id, uses from directory_name where package = :p order by 2"
+    )
+    words = "select word, uses from directory_word where package = :p order by 1"
+    at_once = [await rows(owner, table, p=kept.package) for table in (names, words)]
+    async with owner.transaction(Operator()) as session:
+        await rewrite_names(session, kept.package)
+    assert [await rows(owner, table, p=kept.package) for table in (names, words)] == at_once
 
 
 async def test_an_inactive_listing_is_found_no_more_and_an_active_one_again(
