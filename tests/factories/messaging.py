@@ -163,7 +163,7 @@ async def _referral(db: asyncpg.Connection[asyncpg.Record], case: Case, now: dat
         " service_type, urgency, region, language, household_size, age_band, accessibility, immigration_sensitive,"
         " created_at, requested_at, changed_at) values ($1, $2, 'prosecution', $3, $4, 'in_progress', 'shelter', "
         "'urgent',"
-        " 'IL', 'en', 1, '18_24', '{}', false, $5, $5, $5)",
+        " 'US-IL', 'en', 1, '18_24', '{}', false, $5, $5, $5)",
         case.referral_id, case.agency_id, case.target_agency_id, uuid4(), now,
     )  # fmt: skip
     await db.execute(

@@ -21,6 +21,7 @@ from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.listings import ListingMutation, ListingQuery
 from referralnet.api.matching import MatchingQuery
+from referralnet.api.needs import NeedMutation, NeedQuery
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
 from referralnet.api.releases import ReleaseMutation, ReleaseQuery
 from referralnet.api.routing import RoutingMutation, RoutingQuery
@@ -42,6 +43,7 @@ class Query(
     DuplicateQuery,
     SurvivorQuery,
     SurvivorRecordQuery,
+    NeedQuery,
     SurvivorSearchQuery,
     ReleaseQuery,
     BlockQuery,
@@ -63,6 +65,7 @@ class Mutation(
     DuplicateMutation,
     SurvivorMutation,
     SurvivorRecordMutation,
+    NeedMutation,
     SurvivorSearchMutation,
     ReleaseMutation,
     BlockMutation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import strawberry
@@ -15,7 +15,8 @@ from referralnet.api.performing import perform
 from referralnet.api.survivors import AliasInput, PhoneInput, SurvivorNote, show_note
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission
-from referralnet.survivors import aliases, notes, phone_numbers, revealing
+from referralnet.survivors import aliases, contact_plan_history, notes, phone_numbers, revealing
+from referralnet.survivors.contact_plans import OptInMethod
 
 
 @strawberry.type(description="What a field said until it was corrected.")
@@ -32,8 +33,61 @@ class SurvivorHistory:
     notes: list[SurvivorNote] = strawberry.field(description="Every version of every note, newest first.")
 
 
+@strawberry.type(description="One keeping of a contact plan.")
+class ContactPlanVersion:
+    version: int
+    phone: str = strawberry.field(description="E.164.")
+    language: str
+    time_zone: str
+    safe_windows: str
+    sender_label: str
+    code_phrase: str | None
+    voicemail_ok: bool
+    opted_in_at: datetime | None
+    opt_in_method: OptInMethod | None
+    reconfirm_by: date
+    changed: list[str] = strawberry.field(description="What was other in the version before; all of it in the first.")
+    kept_by: UUID | None
+    kept_at: datetime
+
+    @classmethod
+    def of(cls, kept: contact_plan_history.KeptPlan) -> ContactPlanVersion:
+        terms = kept.terms
+        return cls(
+            version=kept.version,
+            phone=terms.phone,
+            language=terms.language,
+            time_zone=terms.time_zone,
+            safe_windows=terms.safe_windows,
+            sender_label=terms.sender_label,
+            code_phrase=terms.code_phrase,
+            voicemail_ok=terms.voicemail_ok,
+            opted_in_at=terms.opted_in_at,
+            opt_in_method=None if terms.opt_in_method is None else OptInMethod(terms.opt_in_method),
+            reconfirm_by=terms.reconfirm_by,
+            changed=list(kept.changed),
+            kept_by=kept.kept_by,
+            kept_at=kept.kept_at,
+        )
+
+
+@strawberry.type(description="How a survivor may be reached, and how she might be before.")
+class ContactPlanHistory:
+    versions: list[ContactPlanVersion] = strawberry.field(description="The present one first.")
+    paused_reason: str | None = strawberry.field(description="Why nothing is texted, if it is paused.")
+
+
 @strawberry.type
 class SurvivorRecordQuery:
+    @strawberry.field(description="Her contact plan and every one before it; wants a fresh second factor.")
+    async def contact_plans(self, info: Info, survivor_id: UUID) -> ContactPlanHistory:
+        async with info.context.reading(Permission.KEEP_SURVIVORS) as (session, actor):
+            found = await contact_plan_history.read_contact_plans(
+                session, actor, survivor_id, keyring=info.context.resources.keyring, now=info.context.now
+            )
+            versions = [ContactPlanVersion.of(kept) for kept in found.versions]
+            return ContactPlanHistory(versions=versions, paused_reason=found.paused_reason)
+
     @strawberry.field(description="What a survivor's record said before; wants a fresh second factor.")
     async def survivor_history(self, info: Info, survivor_id: UUID) -> SurvivorHistory:
         async with info.context.reading(Permission.KEEP_SURVIVORS) as (session, actor):

@@ -14,13 +14,10 @@ from referralnet.api.paging import page_size
 from referralnet.api.performing import perform
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission
-from referralnet.survivors import aliases, contact_plans, correcting, needs, notes, phone_numbers, recording, revealing
+from referralnet.survivors import aliases, contact_plans, correcting, notes, phone_numbers, recording, revealing
 from referralnet.survivors.safe_windows import SafeWindow
 
 strawberry.enum(contact_plans.OptInMethod, description="How she agreed to texts (47 CFR 64.1200).")
-strawberry.enum(needs.Urgency, description="How soon an answer is needed.")
-strawberry.enum(needs.AgeBand, description="Age in bands wide enough to name nobody.")
-strawberry.enum(needs.Accessibility, description="What a place must have so that she can use it.")
 
 
 strawberry.enum(correcting.Clearable, description="What may be emptied; a name may be replaced only.")
@@ -183,18 +180,6 @@ class ContactPlanInput:
     reconfirm_by: date = strawberry.field(description="From then on nothing is sent until she confirms the number.")
 
 
-@strawberry.input(description="What she asks for, in codes and counts, so that it tells nobody who she is.")
-class NeedInput:
-    service_type: str = strawberry.field(description="A code of the published taxonomy, e.g. emergency_shelter.")
-    urgency: needs.Urgency
-    region: str = strawberry.field(description="A state (US-IL) or the first three digits of a ZIP code.")
-    language: str
-    household_size: int
-    age_band: needs.AgeBand
-    accessibility: list[needs.Accessibility] = strawberry.field(default_factory=list)
-    immigration_sensitive: bool
-
-
 @strawberry.type
 class SurvivorQuery:
     @strawberry.field(description="The survivors in your agency's custody, newest first, without identity.")
@@ -257,24 +242,6 @@ class SurvivorMutation:
             )
 
         content = [survivor_id, plan]
-        return await perform(info, Permission.KEEP_SURVIVORS, idempotency_key, content, act=act, show=show_done)
-
-    @strawberry.mutation(description="Record what she asks for; answers with the need's id.")
-    async def record_need(self, info: Info, idempotency_key: str, survivor_id: UUID, need: NeedInput) -> DoneResult:
-        async def act(session: AsyncSession, actor: Member) -> UUID:
-            new = needs.NewNeed(
-                service_type=need.service_type,
-                urgency=need.urgency,
-                region=need.region,
-                language=need.language,
-                household_size=need.household_size,
-                age_band=need.age_band,
-                accessibility=frozenset(need.accessibility),
-                immigration_sensitive=need.immigration_sensitive,
-            )
-            return await needs.record_need(session, actor, survivor_id, new, now=info.context.now)
-
-        content = [survivor_id, need]
         return await perform(info, Permission.KEEP_SURVIVORS, idempotency_key, content, act=act, show=show_done)
 
 

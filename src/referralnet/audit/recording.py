@@ -32,6 +32,7 @@ class Action(StrEnum):
     SURVIVOR_ERASED = "survivor_erased"
     CONTACT_PLAN_KEPT = "contact_plan_kept"
     BLOCK_SET = "block_set"
+    CONTACT_PLANS_READ = "contact_plans_read"
     NEED_RECORDED = "need_recorded"
     NEED_CHANGED = "need_changed"
     RELEASE_PROPOSED = "release_proposed"

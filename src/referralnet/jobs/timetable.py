@@ -14,6 +14,7 @@ from referralnet.jobs import (
     plan_texts,
     prove_keys,
     read_inbound,
+    reconfirm_contacts,
     seal_audit,
     send_texts,
     settle_unknown,
@@ -51,6 +52,7 @@ TIMETABLE = (
     Job(expire_releases.run, every_seconds=30),
     Job(prove_keys.run, every_seconds=24 * 60 * 60),
     Job(follow_routing.run, every_seconds=5, wakes_on="routing_plan"),
+    Job(reconfirm_contacts.run, every_seconds=600),
     Job(seal_audit.run, every_seconds=2),
     Job(anchor_audit.run, every_seconds=600),
 )

@@ -23,7 +23,7 @@ from referralnet.referrals.moving import Particulars, lock, move
 from referralnet.referrals.policy import answer_due_at
 from referralnet.referrals.tables import Referral, SurvivorReferral
 from referralnet.survivors.blocks import require_unblocked
-from referralnet.survivors.needs import Urgency
+from referralnet.survivors.needs import NeedClosed, Urgency
 from referralnet.survivors.tables import Need
 
 FROZEN = (
@@ -93,6 +93,7 @@ async def send_referral(
     Raises:
         NotPermitted: not a coordinator.
         NotFound: no such survivor's need, or no such service; names the field.
+        NeedClosed: nothing is sent for it any more.
         TargetNotAMember: nobody at that service can answer here.
         InvalidInput: the service is the acting agency's own.
         BlockedBySurvivor: she has blocked the agency that runs it.
@@ -178,6 +179,8 @@ async def _frozen_need(session: AsyncSession, case: Case) -> dict[str, Any]:
     row = (await session.execute(of_case)).one_or_none()
     if row is None:
         raise NotFound(field="need_id")
+    if await session.scalar(select(Need.closed_at).where(Need.id == case.need_id)) is not None:
+        raise NeedClosed(field="need_id")
     return dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name for a row as a mapping)
 
 

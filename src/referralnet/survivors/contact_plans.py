@@ -18,6 +18,7 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.errors import InvalidInput, Refusal
 from referralnet.identity.access import Permission, require
+from referralnet.identity.tasks import settle_tasks
 from referralnet.survivors.checking import coded, plain_text_or_none
 from referralnet.survivors.phone_numbers import is_known_unsafe, normalise_phone
 from referralnet.survivors.safe_windows import SafeWindow, check_windows
@@ -29,6 +30,7 @@ from referralnet.survivors.vocabulary import sender_labels, text_languages, time
 # Policy of the network: a number that was safe half a year ago is not known to be safe.
 RECONFIRM_DAYS_MAX = 180
 CODE_PHRASE_LENGTH_MAX = 100
+RECONFIRM_TASK = "reconfirm_contact"
 
 
 class OptInMethod(StrEnum):
@@ -64,7 +66,7 @@ class NewContactPlan:
 async def keep_contact_plan(
     session: AsyncSession, actor: Member, survivor_id: UUID, plan: NewContactPlan, *, keyring: Keyring, now: datetime
 ) -> UUID:
-    """Keep how a survivor may be reached, in place of what was kept before.
+    """Keep how a survivor may be reached, in place of what was kept before; the database keeps each version.
 
     A pause ends when she agrees to texts anew, with one exception: a number that said STOP stays paused until it
     says START (M4).
@@ -85,8 +87,7 @@ async def keep_contact_plan(
     if plan.opted_in and await is_known_unsafe(session, held, phone):
         raise UnsafeNumber(field="phone")
     lookup = lookup_hash(keyring, "phone", phone)
-    present = select(ContactPlan.id, ContactPlan.phone_lookup, ContactPlan.paused_reason)
-    old = (await session.execute(present.where(ContactPlan.survivor_id == survivor_id))).one_or_none()
+    old = (await session.scalars(select(ContactPlan).where(ContactPlan.survivor_id == survivor_id))).one_or_none()
     plan_id = uuid4() if old is None else old.id
     values |= {
         "phone_sealed": seal_field(held.key, ContactPlan.phone_sealed, plan_id, phone),
@@ -97,12 +98,32 @@ async def keep_contact_plan(
         values |= {"id": plan_id, "agency_id": held.agency_id, "survivor_id": survivor_id}
         await session.execute(insert(ContactPlan).values(values).inline())
     else:
-        if plan.opted_in and not (old.paused_reason == "stop" and old.phone_lookup == lookup):
-            values |= {"paused_at": None, "paused_reason": None}
-        await session.execute(update(ContactPlan).where(ContactPlan.id == plan_id).values(values))
+        values |= _carried_over(old, plan, lookup)
+        await session.execute(
+            update(ContactPlan)
+            .where(ContactPlan.id == plan_id)
+            .values(values)
+            .execution_options(synchronize_session=False)
+        )
+    await settle_tasks(session, RECONFIRM_TASK, survivor_id, now=now)
     await index_survivor(session, keyring, held)
     await record(session, Action.CONTACT_PLAN_KEPT, "contact_plan", plan_id, texts="yes" if plan.opted_in else "no")
     return plan_id
+
+
+def _carried_over(old: ContactPlan, plan: NewContactPlan, lookup: bytes) -> dict[str, Any]:
+    """What the plan before still says: when she agreed, where nothing has come between; and a STOP.
+
+    Another number has agreed to nothing: its opt-in is the one that is recorded now, or there is none.
+    """
+    if not plan.opted_in:
+        return {}
+    same_number = old.phone_lookup == lookup
+    if same_number and old.paused_at is None and old.opt_in_method == plan.opt_in_method:
+        return {"texts_opted_in_at": old.texts_opted_in_at}
+    if same_number and old.paused_reason == "stop":
+        return {}
+    return {"paused_at": None, "paused_reason": None}
 
 
 def _checked(plan: NewContactPlan, now: datetime) -> dict[str, Any]:

@@ -142,6 +142,30 @@ class ContactPlan(Base):
     paused_reason: Mapped[str | None]
 
 
+class ContactPlanVersion(Base):
+    """A contact plan as it was kept once; written by the database alone, sealed parts as they stood in the plan."""
+
+    __tablename__ = "contact_plan_version"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    contact_plan_id: Mapped[UUID]
+    version: Mapped[int]
+    phone_sealed: Mapped[bytes]
+    language: Mapped[str]
+    time_zone: Mapped[str]
+    safe_windows: Mapped[list[dict[str, Any]]]
+    sender_label: Mapped[str]
+    code_phrase_sealed: Mapped[bytes | None]
+    voicemail_ok: Mapped[bool]
+    texts_opted_in_at: Mapped[datetime | None]
+    opt_in_method: Mapped[str | None]
+    reconfirm_by: Mapped[date]
+    kept_by: Mapped[UUID | None]
+    kept_at: Mapped[datetime]
+
+
 class Need(Base):
     """What is asked for, in typed and bounded fields alone: a referral shows it before anybody is named."""
 
@@ -159,6 +183,9 @@ class Need(Base):
     accessibility: Mapped[list[str]]
     immigration_sensitive: Mapped[bool]
     created_at: Mapped[datetime]
+    changed_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_reason: Mapped[str | None]
 
 
 class SurvivorBlock(Base):

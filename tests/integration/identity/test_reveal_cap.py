@@ -20,7 +20,12 @@ from referralnet.identity.tasks import REVEALS_CAPPED, TaskRow, close_task, list
 from tests.factories.identity import make_agency, make_member
 from tests.factories.survivors import Custody, make_custody, present
 
-CAPPED = [Action.SURVIVOR_REVEALED, Action.SURVIVOR_HISTORY_READ, Action.DISCLOSURE_READ]
+CAPPED = [
+    Action.SURVIVOR_REVEALED,
+    Action.SURVIVOR_HISTORY_READ,
+    Action.CONTACT_PLANS_READ,
+    Action.DISCLOSURE_READ,
+]
 
 
 class House:

@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.consent.categories import Category
 from referralnet.consent.disclosures import read_disclosure
 from referralnet.consent.ending import Via, end_release
 from referralnet.consent.refusals import CategoryNotReleased, ReleaseNamesAnotherAgency, ReleaseWithdrawn
-from referralnet.database.acting import Role
+from referralnet.database.acting import Member, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, NotPermitted, Refusal
@@ -22,6 +23,7 @@ from referralnet.referrals.answering import accept
 from referralnet.referrals.lifecycle import Event, Status
 from referralnet.referrals.reading import inbox, referral
 from referralnet.referrals.sending import TargetNotAMember, send_referral
+from referralnet.survivors.needs import NeedClosed, NeedEnd, close_need
 from tests.factories.referrals import CATEGORIES, Look, Network, Tasks, make_case, make_network, present, run, send
 
 
@@ -55,6 +57,22 @@ async def test_a_sent_need_is_the_targets_task_with_a_deadline(
     assert await open_tasks(sent.id) == {(network.intake.agency_id, "answer_referral")}
     trail = await look("select action, member_id from audit_event where subject_id = $1", sent.id)
     assert trail == [{"action": "referral_sent", "member_id": network.coordinator.member_id}]
+
+
+async def test_nothing_is_sent_for_a_need_that_was_closed(app: Database, network: Network, keyring: Keyring) -> None:
+    now = present()
+    async with app.transaction(network.coordinator) as session:
+        _, need_id, _ = await make_case(session, network, keyring, now=now)
+    await run(app, network.coordinator, close_need, need_id, NeedEnd.MET, now=now)
+    with pytest.raises(NotFound):
+        await attempt(app, network, keyring, need_id=need_id)
+    survivor_id = await run(app, network.coordinator, _whose, need_id)
+    with pytest.raises(NeedClosed):
+        await attempt(app, network, keyring, need_id=need_id, survivor_id=survivor_id)
+
+
+async def _whose(session: AsyncSession, _actor: Member, need_id: UUID) -> Any:
+    return await session.scalar(text("select survivor_id from need where id = :id"), {"id": need_id})
 
 
 @pytest.mark.rule("R1")

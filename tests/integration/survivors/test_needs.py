@@ -6,10 +6,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from referralnet.errors import InvalidInput, NotFound
 from referralnet.survivors.facts import Fact, open_facts
-from referralnet.survivors.needs import Accessibility, record_need
+from referralnet.survivors.needs import (
+    Accessibility,
+    NeedClosed,
+    NeedEnd,
+    close_need,
+    list_needs,
+    record_need,
+    update_need,
+)
 from tests.factories.survivors import Houses, make_survivor, new_need, present
 
 
@@ -85,3 +94,62 @@ async def test_nobody_records_a_need_of_another_agency_s_survivor(houses: Houses
             with pytest.raises(NotFound) as refused:
                 await record_need(session, actor, wanted, new_need(), now=present())
         assert refused.value.field == "survivor_id"
+
+
+async def test_a_need_is_said_anew_and_closed_once(houses: Houses) -> None:
+    survivor_id, need_id = await needed(houses)
+    actor = houses.ours.coordinator
+    async with houses.app.transaction(actor) as session:
+        await update_need(session, actor, need_id, new_need(language="ht", household_size=3), now=present())
+        (need,) = await list_needs(session, actor, survivor_id)
+        assert (need.language, need.household_size, need.closed_at) == ("ht", 3, None)
+    async with houses.app.transaction(actor) as session:
+        await close_need(session, actor, need_id, NeedEnd.MET, now=present())
+        (need,) = await list_needs(session, actor, survivor_id)
+        assert (need.closed_reason, need.closed_at is not None) == ("met", True)
+        with pytest.raises(NeedClosed):
+            await close_need(session, actor, need_id, NeedEnd.MET, now=present())
+        with pytest.raises(NeedClosed):
+            await update_need(session, actor, need_id, new_need(), now=present())
+
+
+async def test_why_a_need_is_closed_is_a_code(houses: Houses) -> None:
+    _, need_id = await needed(houses)
+    actor = houses.ours.coordinator
+    async with houses.app.transaction(actor) as session:
+        with pytest.raises(InvalidInput) as refused:
+            await close_need(session, actor, need_id, "Ana has moved", now=present())  # type: ignore[arg-type]
+    assert refused.value.field == "reason"
+
+
+@pytest.mark.rule("C6")
+async def test_nobody_changes_another_agency_s_need(houses: Houses) -> None:
+    (survivor_id, need_id), actor = await needed(houses), houses.theirs.coordinator
+    for wanted in (need_id, uuid4()):
+        async with houses.app.transaction(actor) as session:
+            with pytest.raises(NotFound) as refused:
+                await update_need(session, actor, wanted, new_need(), now=present())
+            assert refused.value.field == "need_id"
+            with pytest.raises(NotFound):
+                await close_need(session, actor, wanted, NeedEnd.MET, now=present())
+    async with houses.app.transaction(actor) as session:
+        assert await list_needs(session, actor, survivor_id) == []
+
+
+@pytest.mark.rule("R4")
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "service_type = 'a bed for Ana'",
+        "region = '60601'",
+        "region = 'Elm Street 5'",
+        "language = 'Ana Invented'",
+        "accessibility = '{she limps}'",
+    ],
+)
+async def test_no_name_fits_into_a_need_whoever_speaks_sql(houses: Houses, assignment: str) -> None:
+    _, need_id = await needed(houses)
+    async with houses.app.transaction(houses.ours.coordinator) as session:
+        connection = await session.connection()
+        with pytest.raises(DBAPIError, match="need_holds_no_free_text"):
+            await connection.exec_driver_sql(f"update need set {assignment} where id = '{need_id}'")

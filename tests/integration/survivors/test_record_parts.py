@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from referralnet.database.acting import Member
+from referralnet.database.acting import Custodian, Dispatcher, Member
+from referralnet.database.transactions import Database
 from referralnet.encryption.data_keys import load_data_key
 from referralnet.encryption.sealing import seal
 from referralnet.errors import InvalidInput, NotFound
@@ -19,6 +20,7 @@ from referralnet.identity.step_up import StepUpNeeded
 from referralnet.survivors.aliases import ALIASES_MAX, AliasKind, NewAlias, add_alias, remove_alias
 from referralnet.survivors.contact_plans import UnsafeNumber, keep_contact_plan
 from referralnet.survivors.correcting import Clearable, Correction, correct_survivor
+from referralnet.survivors.facts import Fact, open_facts
 from referralnet.survivors.notes import NoteCategory, NoteChanged, write_note
 from referralnet.survivors.phone_numbers import NewPhone, PhoneKind, add_phone, mark_phone, remove_phone
 from referralnet.survivors.revealing import SurvivorHistory, SurvivorIdentity, read_history, reveal_survivor
@@ -304,6 +306,20 @@ async def test_no_row_hangs_on_another_agency_s_survivor_and_none_is_read(houses
     async with houses.app.transaction(stranger) as session:
         seen = await (await session.connection()).exec_driver_sql(f"select count(*) from {table}")
         assert seen.scalar() == 0
+
+
+@pytest.mark.rule("C2")
+async def test_the_worker_opens_notes_in_its_agency_s_custody_alone(houses: Houses, worker: Database) -> None:
+    """It makes the disclosure for the next choice of a routing plan."""
+    survivor_id = await somebody(houses)
+    await write(houses, survivor_id, "A hearing in May.")
+    async with worker.transaction(Custodian(houses.ours.agency_id)) as session:
+        facts = await open_facts(session, survivor_id, {Fact.LEGAL_NOTE, Fact.SAFETY_NOTE}, keyring=houses.keyring)
+    assert facts == {Fact.LEGAL_NOTE: "A hearing in May."}
+    for actor in (Custodian(houses.theirs.agency_id), Dispatcher()):
+        async with worker.transaction(actor) as session:
+            seen = await (await session.connection()).exec_driver_sql("select count(*) from survivor_note")
+            assert seen.scalar() == 0
 
 
 @pytest.mark.rule("C2")
