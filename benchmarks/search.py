@@ -4,9 +4,9 @@
     python -m benchmarks.search --services 1000000  # several minutes to make
     python -m benchmarks.search --plans             # with what each statement reads
 
-Everything real is on: the application's role, row security, the actor's settings. One client. Of each question the median
-of whole calls (SQL, driver, rows into hits), how long the server's process was on a core for it, planning included (as
-Linux counts it, so that it holds on a busy machine), and the ratio of that to a read of one row by its key.
+Everything real is on: the application's role, row security, the actor's settings. One client. Of each question: the
+median of whole calls (SQL, driver, rows into hits); how long the server's process was on a core for it, planning
+included, which Linux counts, so that it holds on a busy machine; the ratio of that to a read of one row by its key.
 """
 
 from __future__ import annotations
