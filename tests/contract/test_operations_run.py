@@ -39,7 +39,7 @@ STORIES = {
     "shown, signed, renewed, narrowed": (
         f"{COORDINATOR} 01 02 04 80 81 82 06 {INTAKE} 08 {COORDINATOR} 86 81 87 {INTAKE} 09"
     ),
-    "shown and declined": f"{COORDINATOR} 01 02 80 83 84 85",
+    "shown and declined": f"{COORDINATOR} 01 02 80 83 84 117 85",
     "a release by mistake": f"{COORDINATOR} 01 02 80 81 88",
     "taken back unanswered": f"{SENT} 27",
     "taken back after all": f"{SENT} {INTAKE} 08 {COORDINATOR} 27 {INTAKE} 35",
@@ -52,6 +52,9 @@ STORIES = {
     "one after another": f"{COORDINATOR} 01 100 02 04 05 101 104 106 107 108 {INTAKE} 30 {COORDINATOR} 109 105",
     "another order, then closed": f"{COORDINATOR} 01 100 02 04 05 101 110 111 112",
     "all at once, told afterwards": f"{COORDINATOR} 01 100 02 04 102 {INTAKE} 08 {COORDINATOR} 05 103 {INTAKE} 09",
+    "between the two, and referred on": (
+        f"{SENT} {INTAKE} 08 40 113 114 {COORDINATOR} 114 115 {INTAKE} 116 {SECOND_COORDINATOR} 100 02 04 106 118"
+    ),
     "a listing kept": f"{INTAKE} 37 38 39 42 43",
     "two records that may be one": f"{NETWORK_ADMIN} 44 45",
     "identity opened very often": f"{SECOND_COORDINATOR} 02 {'24 ' * 60}{AGENCY_ADMIN} 53 54",

@@ -9,12 +9,12 @@ from uuid import UUID
 import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.api.categories import Category
 from referralnet.api.context import Info
 from referralnet.api.errors import Refused
 from referralnet.api.performing import perform
 from referralnet.api.releases import Release
 from referralnet.consent import disclosures, releases
-from referralnet.consent.categories import Category
 from referralnet.consent.ending import Via
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission

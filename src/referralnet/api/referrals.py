@@ -11,22 +11,24 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.api.appointments import Appointment
+from referralnet.api.categories import Category
 from referralnet.api.context import Info
 from referralnet.api.errors import Refused
 from referralnet.api.paging import PageInfo, decode_cursor, encode_cursor, page_size
 from referralnet.api.performing import perform
 from referralnet.api.selection import asks_for
 from referralnet.appointments.reading import appointments
-from referralnet.consent.categories import Category
 from referralnet.database.acting import AgencyKind, Member
 from referralnet.errors import InvalidInput
 from referralnet.identity.access import Permission
-from referralnet.referrals import answering, reading, sending, withdrawing
-from referralnet.referrals.lifecycle import BusinessStatus, Event, Outcome, RejectReason, Status
+from referralnet.referrals import answering, handing_over, reading, sending, withdrawing
+from referralnet.referrals.lifecycle import BusinessStatus, Event, Outcome, Party, RejectReason, Status
 
 strawberry.enum(Status, name="ReferralStatus", description="Where a referral stands (FHIR Task.status).")
 strawberry.enum(BusinessStatus, description="What the parties call it (HL7 BSeR, 360X).")
 strawberry.enum(Event, name="ReferralEventKind", description="What happens to a referral.")
+strawberry.enum(Party, name="ReferralParty", description="Whose side of a referral.")
+strawberry.enum(handing_over.HandoffKind, description="Who spoke: the two agencies' people, or she as well.")
 strawberry.enum(RejectReason, description="Why a target says no; never a criminal record or an arrest.")
 strawberry.enum(Outcome, description="What came of a completed referral.")
 
@@ -72,6 +74,13 @@ class ReferralEvent:
         )
 
 
+@strawberry.type(description="One party's word that the two have spoken about her; of its people, nothing.")
+class HandoffConfirmation:
+    by: Party
+    kind: handing_over.HandoffKind
+    confirmed_at: datetime
+
+
 @strawberry.type(description="A referral as your agency, one of its two parties, may see it.")
 class Referral:
     id: UUID
@@ -90,6 +99,15 @@ class Referral:
     answer_due_at: datetime | None = strawberry.field(description="Without an answer by then it expires.")
     ended_at: datetime | None
     holds_unit: bool = strawberry.field(description="Whether a bed or other unit is held for it.")
+    waitlist_position: int | None = strawberry.field(
+        description="On your own waiting list for this service, from 1; the sender is told that she waits."
+    )
+    assignee_id: UUID | None = strawberry.field(description="Your colleague who has it; never the other party's.")
+    assignee_name: str | None
+    part_of: UUID | None = strawberry.field(description="What your agency had accepted, and refers on by this.")
+    warm_handoff: list[HandoffConfirmation] = strawberry.field(
+        description="Each party's word that the two have spoken; warm, once both have given it."
+    )
     events: list[ReferralEvent]
     appointments: list[Appointment]
 
@@ -113,18 +131,20 @@ class SendReferralInput:
     service_at_location_id: UUID
     release_id: UUID
     categories: list[Category] = strawberry.field(description="What to disclose; the release must include each.")
+    part_of: UUID | None = strawberry.field(default=None, description="A referral you have accepted and refer on.")
 
 
 ReferralResult = Annotated[Referral | Refused, strawberry.union("ReferralResult")]
 
 
 async def show_referrals(
-    session: AsyncSession, actor: Member, rows: list[reading.ReferralRow], *, events: bool, visits: bool
+    session: AsyncSession, actor: Member, rows: list[reading.ReferralRow], *, events: bool, visits: bool, words: bool
 ) -> list[Referral]:
     """Rows as the API tells them; history and visits of the whole page are one statement each, if asked for."""
     ids = [row.id for row in rows]
     histories = await reading.events(session, ids) if events and ids else {}
     booked = await appointments(session, actor, ids) if visits and ids else {}
+    said = await handing_over.confirmations(session, ids) if words and ids else {}
     return [
         Referral(
             id=row.id,
@@ -152,6 +172,14 @@ async def show_referrals(
             answer_due_at=row.answer_due_at,
             ended_at=row.ended_at,
             holds_unit=row.holds_unit,
+            waitlist_position=row.waitlist_position,
+            assignee_id=row.assignee_id,
+            assignee_name=row.assignee_name,
+            part_of=row.part_of,
+            warm_handoff=[
+                HandoffConfirmation(by=word.party, kind=word.kind, confirmed_at=word.confirmed_at)
+                for word in said.get(row.id, ())
+            ],
             events=[ReferralEvent.of(event) for event in histories.get(row.id, ())],
             appointments=[Appointment.of(visit) for visit in booked.get(row.id, ())],
         )
@@ -162,7 +190,7 @@ async def show_referrals(
 async def show_referral(session: AsyncSession, actor: Member, referral_id: UUID) -> Referral:
     """One referral, whole."""
     row = await reading.referral(session, actor, referral_id)
-    return (await show_referrals(session, actor, [row], events=True, visits=True))[0]
+    return (await show_referrals(session, actor, [row], events=True, visits=True, words=True))[0]
 
 
 class Step(Protocol):
@@ -211,7 +239,12 @@ async def _page(
     rows = await read(session, actor, status=status, first=size + 1, after=_position(after))
     page = rows[:size]
     nodes = await show_referrals(
-        session, actor, page, events=asks_for(info, "events"), visits=asks_for(info, "appointments")
+        session,
+        actor,
+        page,
+        events=asks_for(info, "events"),
+        visits=asks_for(info, "appointments"),
+        words=asks_for(info, "warmHandoff"),
     )
     cursors = [encode_cursor((row.requested_at if received else row.created_at), str(row.id)) for row in page]
     return ReferralConnection(
@@ -255,6 +288,7 @@ class ReferralMutation:
                 service_at_location_id=referral.service_at_location_id,
                 release_id=referral.release_id,
                 categories=frozenset(referral.categories),
+                part_of=referral.part_of,
                 keyring=info.context.resources.keyring,
                 now=info.context.now,
             )

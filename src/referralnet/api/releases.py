@@ -1,4 +1,4 @@
-"""Releases as the API tells them: proposed, signed or declined, renewed, narrowed; and handoffs without one."""
+"""Releases as the API tells them: proposed, signed or declined, renewed, narrowed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from uuid import UUID
 import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.api.categories import Category
 from referralnet.api.context import Info
 from referralnet.api.errors import Refused
 from referralnet.api.performing import perform
-from referralnet.consent import handoffs, proposing, releases, signatures, signing
-from referralnet.consent.categories import Category
+from referralnet.consent import proposing, releases, signatures, signing
 from referralnet.consent.ending import Via
 from referralnet.consent.minors import Purpose, Signer
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission
 from referralnet.referrals import succeeding, withdrawing
 
-strawberry.enum(Category, name="ReleaseCategory", description="A kind of information that a release may include.")
 strawberry.enum(Purpose, name="ReleasePurpose", description="What a release is for.")
 strawberry.enum(Signer, name="ReleaseSigner", description="Who signed.")
 strawberry.enum(releases.Method, name="ReleaseMethod", description="How a release was given.")
@@ -94,27 +93,6 @@ class ReleaseSignature:
     content: str = strawberry.field(description="The data of an SVG path, a PNG in base64, or her typed name.")
 
 
-@strawberry.type(description="She was shown the way to a service; nobody there was told anything of her.")
-class Handoff:
-    id: UUID
-    service_at_location_id: UUID
-    organization_name: str = strawberry.field(description="As the directory had it then.")
-    service_name: str
-    declined_release_id: UUID | None
-    made_at: datetime
-
-    @classmethod
-    def of(cls, row: handoffs.HandoffRow) -> Handoff:
-        return cls(
-            id=row.id,
-            service_at_location_id=row.service_at_location_id,
-            organization_name=row.organization_name,
-            service_name=row.service_name,
-            declined_release_id=row.declined_release_id,
-            made_at=row.made_at,
-        )
-
-
 @strawberry.input(description="A release to put before her: one agency, one purpose, named categories, a bounded time.")
 class ReleaseProposalInput:
     recipient_agency_id: UUID
@@ -183,7 +161,6 @@ class ReleaseInput:
 
 ReleaseResult = Annotated[Release | Refused, strawberry.union("ReleaseResult")]
 ReleasesProposedResult = Annotated[ReleasesProposed | Refused, strawberry.union("ReleasesProposedResult")]
-HandoffResult = Annotated[Handoff | Refused, strawberry.union("HandoffResult")]
 
 
 @strawberry.type
@@ -200,11 +177,6 @@ class ReleaseQuery:
             keyring, now = info.context.resources.keyring, info.context.now
             found = await signing.read_signature(session, actor, release_id, keyring=keyring, now=now)
             return None if found is None else ReleaseSignature(kind=found.kind, content=found.content)
-
-    @strawberry.field(description="The services a survivor was shown the way to, newest first.")
-    async def handoffs(self, info: Info, survivor_id: UUID) -> list[Handoff]:
-        async with info.context.reading(Permission.KEEP_SURVIVORS) as (session, actor):
-            return [Handoff.of(row) for row in await handoffs.list_handoffs(session, actor, survivor_id)]
 
 
 @strawberry.type
@@ -330,31 +302,6 @@ class ReleaseMutation:
         return await perform(
             info, Permission.RECORD_RELEASES, idempotency_key, release_id, act=act, show=_show_release(info)
         )
-
-    @strawberry.mutation(description="Record that she was shown the way to a service by hand, without any release.")
-    async def record_handoff(
-        self,
-        info: Info,
-        idempotency_key: str,
-        survivor_id: UUID,
-        service_at_location_id: UUID,
-        declined_release_id: UUID | None = None,
-    ) -> HandoffResult:
-        async def act(session: AsyncSession, actor: Member) -> UUID:
-            return await handoffs.record_handoff(
-                session,
-                actor,
-                survivor_id,
-                service_at_location_id,
-                declined_release_id=declined_release_id,
-                now=info.context.now,
-            )
-
-        async def show(session: AsyncSession, actor: Member, handoff_id: UUID) -> Handoff:
-            return Handoff.of(await handoffs.handoff(session, actor, handoff_id))
-
-        content = [survivor_id, service_at_location_id, declined_release_id]
-        return await perform(info, Permission.KEEP_SURVIVORS, idempotency_key, content, act=act, show=show)
 
 
 def _show_release(info: Info) -> Callable[[AsyncSession, Member, UUID], Awaitable[Release]]:

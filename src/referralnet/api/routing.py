@@ -11,11 +11,11 @@ from uuid import UUID
 import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.api.categories import Category
 from referralnet.api.context import Info
 from referralnet.api.errors import Refused
 from referralnet.api.performing import perform
 from referralnet.api.referrals import ReferralResult, change
-from referralnet.consent.categories import Category
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission
 from referralnet.referrals import choosing, planning, routing_reading, sharing

@@ -11,12 +11,14 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from referralnet.api.alarms import AlarmMutation, AlarmQuery
+from referralnet.api.between_parties import BetweenPartiesMutation, BetweenPartiesQuery
 from referralnet.api.blocks import BlockMutation, BlockQuery
 from referralnet.api.consent import ConsentMutation, ConsentQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.directory_search import DirectorySearchQuery
 from referralnet.api.duplicates import DuplicateMutation, DuplicateQuery
 from referralnet.api.erasing import ErasureMutation
+from referralnet.api.handoffs import HandoffMutation, HandoffQuery
 from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.listings import ListingMutation, ListingQuery
@@ -51,6 +53,8 @@ class Query(
     MatchingQuery,
     ReferralQuery,
     RoutingQuery,
+    HandoffQuery,
+    BetweenPartiesQuery,
     TextQuery,
     AlarmQuery,
 ):
@@ -72,6 +76,8 @@ class Mutation(
     ConsentMutation,
     ReferralMutation,
     RoutingMutation,
+    HandoffMutation,
+    BetweenPartiesMutation,
     VisitMutation,
     ErasureMutation,
     AlarmMutation,

@@ -9,7 +9,22 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, Uuid, and_, case, column, literal, null, select, table, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    Select,
+    Uuid,
+    and_,
+    case,
+    column,
+    func,
+    literal,
+    null,
+    select,
+    table,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -19,10 +34,11 @@ from referralnet.identity.access import Permission, require
 from referralnet.identity.tables import Agency, MemberAccount
 from referralnet.referrals import scope
 from referralnet.referrals.lifecycle import BusinessStatus, Event, Outcome, Status
-from referralnet.referrals.tables import Referral, ReferralEvent
+from referralnet.referrals.tables import OnwardReferral, Referral, ReferralAssignee, ReferralEvent
 
 PAGE_MAX = 200
 _Source, _Target = aliased(Agency), aliased(Agency)
+_Assignee = aliased(MemberAccount)
 # The view that every member may read; the table behind it is the directory's own.
 LISTING = table(
     "directory_listing", column("service_at_location_id", Uuid()), column("service_name"), column("organization_name")
@@ -45,7 +61,10 @@ class NeedRow:
 
 @dataclass(frozen=True, slots=True)
 class ReferralRow:
-    """A referral as one of its parties sees it. `source_agency_*` is None for a target that has not accepted (R4)."""
+    """A referral as one of its parties sees it. `source_agency_*` is None for a target that has not accepted (R4).
+
+    `waitlist_position` is the target's alone, whose list it is; `assignee_*` and `part_of` are each side's own.
+    """
 
     id: UUID
     status: Status
@@ -69,6 +88,10 @@ class ReferralRow:
     accepted_at: datetime | None
     ended_at: datetime | None
     holds_unit: bool
+    waitlist_position: int | None
+    assignee_id: UUID | None
+    assignee_name: str | None
+    part_of: UUID | None
     version: int
 
 
@@ -227,10 +250,35 @@ def _rows() -> Select[Any]:
             LISTING.c.service_name,
             LISTING.c.organization_name,
             Referral.held_capacity_id.is_not(None).label("holds_unit"),
+            case((and_(Referral.status == Status.ON_HOLD, scope.received()), _place_in_line())).label(
+                "waitlist_position"
+            ),
+            ReferralAssignee.member_id.label("assignee_id"),
+            _Assignee.display_name.label("assignee_name"),
+            OnwardReferral.part_of,
         )
         .join(_Source, _Source.id == Referral.source_agency_id)
         .join(_Target, _Target.id == Referral.target_agency_id)
         .outerjoin(LISTING, LISTING.c.service_at_location_id == Referral.service_at_location_id)
+        # Row security shows one's own side of both, and nothing of the other's.
+        .outerjoin(ReferralAssignee, ReferralAssignee.referral_id == Referral.id)
+        .outerjoin(_Assignee, _Assignee.id == ReferralAssignee.member_id)
+        .outerjoin(OnwardReferral, OnwardReferral.referral_id == Referral.id)
+    )
+
+
+def _place_in_line() -> ScalarSelect[int]:
+    """How many wait for the same service, up to this one: whoever has waited longest is the first."""
+    ahead = aliased(Referral)
+    # A referral that waits has not moved since it was put there: its last change is when it began to wait.
+    not_later = tuple_(ahead.changed_at, ahead.id) <= tuple_(Referral.changed_at, Referral.id)
+    return (
+        select(func.count())
+        .where(
+            ahead.service_at_location_id == Referral.service_at_location_id, ahead.status == Status.ON_HOLD, not_later
+        )
+        .correlate(Referral)
+        .scalar_subquery()
     )
 
 
@@ -258,6 +306,10 @@ def _referral_row(row: Row[Any]) -> ReferralRow:
         accepted_at=row.accepted_at,
         ended_at=row.ended_at,
         holds_unit=row.holds_unit,
+        waitlist_position=row.waitlist_position,
+        assignee_id=row.assignee_id,
+        assignee_name=row.assignee_name,
+        part_of=row.part_of,
         version=row.version,
     )
 

@@ -18,10 +18,11 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, Refusal
 from referralnet.identity.access import Permission, require
 from referralnet.identity.tables import Agency
-from referralnet.referrals.lifecycle import Event, Party, Status
+from referralnet.referrals import scope
+from referralnet.referrals.lifecycle import TAKEN, Event, Party, Status
 from referralnet.referrals.moving import Particulars, lock, move
 from referralnet.referrals.policy import answer_due_at
-from referralnet.referrals.tables import Referral, SurvivorReferral
+from referralnet.referrals.tables import OnwardReferral, Referral, SurvivorReferral
 from referralnet.survivors.blocks import require_unblocked
 from referralnet.survivors.needs import NeedClosed, Urgency
 from referralnet.survivors.tables import Need
@@ -83,19 +84,22 @@ async def send_referral(
     service_at_location_id: UUID,
     release_id: UUID,
     categories: frozenset[Category],
+    part_of: UUID | None = None,
     keyring: Keyring,
     now: datetime,
 ) -> UUID:
     """Send a need to a service under a release; returns the referral's id.
 
-    The target reads the need at once, and the disclosure of `categories` only after it accepts (R4).
+    The target reads the need at once, and the disclosure of `categories` only after it accepts (R4). Referring on what
+    one has accepted (`part_of`) is a referral like any other: from one's own record of her, under a release that she
+    signed here. Neither the first source nor the new target learns of the other (C6).
 
     Raises:
         NotPermitted: not a coordinator.
         NotFound: no such survivor's need, or no such service; names the field.
         NeedClosed: nothing is sent for it any more.
         TargetNotAMember: nobody at that service can answer here.
-        InvalidInput: the service is the acting agency's own.
+        InvalidInput: the service is the acting agency's own; `part_of` is not what it has accepted.
         BlockedBySurvivor: she has blocked the agency that runs it.
         as consent.disclosures.make_disclosure: no release covers this agency and these categories (C1).
     """
@@ -103,6 +107,8 @@ async def send_referral(
     await hold_consent_open(session, survivor_id)
     case, told = Case(survivor_id, need_id, actor.member_id), Told(release_id, categories)
     draft = await draft_referral(session, actor, case, service_at_location_id, told, keyring=keyring, now=now)
+    if part_of is not None:
+        await _continue(session, actor, draft.referral_id, part_of)
     await send_draft(session, draft, now=now)
     return draft.referral_id
 
@@ -171,6 +177,14 @@ async def find_target(session: AsyncSession, actor: Member | Custodian, service_
     if time_zone is None:
         raise TargetNotAMember(field="service_at_location_id")
     return Target(entry.target_agency_id, service_at_location_id, time_zone)
+
+
+async def _continue(session: AsyncSession, actor: Member, referral_id: UUID, part_of: UUID) -> None:
+    taken = select(Referral.id).where(Referral.id == part_of, scope.received(), Referral.status.in_(TAKEN))
+    if await session.scalar(taken) is None:
+        raise InvalidInput(field="part_of", detail="It is no referral that your agency has accepted.")
+    values = {"referral_id": referral_id, "agency_id": actor.agency_id, "part_of": part_of}
+    await session.execute(insert(OnwardReferral).values(values).inline())
 
 
 async def _frozen_need(session: AsyncSession, case: Case) -> dict[str, Any]:

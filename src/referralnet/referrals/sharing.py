@@ -14,18 +14,13 @@ from referralnet.consent.refusals import AlreadyDisclosed
 from referralnet.consent.withdrawal_lock import hold_consent_open, hold_release_open
 from referralnet.database.acting import Member
 from referralnet.encryption.keyring import Keyring
-from referralnet.errors import NotFound, Refusal
+from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.identity.tasks import settle_tasks
 from referralnet.referrals.lifecycle import TAKEN
 from referralnet.referrals.moving import lock
+from referralnet.referrals.refusals import NotAccepted
 from referralnet.referrals.tables import SurvivorReferral
-
-
-class NotAccepted(Refusal):
-    """The service has not accepted, and is told nothing of her before it does."""
-
-    code = "NOT_ACCEPTED"
 
 
 async def share_with_accepted(

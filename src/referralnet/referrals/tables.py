@@ -107,3 +107,64 @@ class RoutingChoice(Base):
     categories: Mapped[list[str]]
     referral_id: Mapped[UUID | None]
     removed_at: Mapped[datetime | None]
+
+
+class ReferralAssignee(Base):
+    """Who of one party's agency has a referral; the other party sees no row of it."""
+
+    __tablename__ = "referral_assignee"
+
+    referral_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    member_id: Mapped[UUID]
+    assigned_by: Mapped[UUID]
+    assigned_at: Mapped[datetime]
+
+
+class WarmHandoff(Base):
+    """One party's word that the two have spoken."""
+
+    __tablename__ = "warm_handoff"
+
+    referral_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    confirmed_at: Mapped[datetime]
+
+
+class ReferralNote(Base):
+    """A note between the parties, sealed under the key of the release they speak under."""
+
+    __tablename__ = "referral_note"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    referral_id: Mapped[UUID]
+    release_id: Mapped[UUID]
+    data_key_id: Mapped[UUID]
+    author_agency_id: Mapped[UUID]
+    body_sealed: Mapped[bytes]
+    written_at: Mapped[datetime]
+
+
+class OnwardReferral(Base):
+    """That a referral continues one its sender had accepted: in that sender's custody alone (C5)."""
+
+    __tablename__ = "onward_referral"
+
+    referral_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    part_of: Mapped[UUID]
+
+
+class HandoffCall(Base):
+    """A call to a service about a handoff by hand: when, by whom, and what was answered."""
+
+    __tablename__ = "handoff_call"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    handoff_id: Mapped[UUID]
+    made_by: Mapped[UUID]
+    called_at: Mapped[datetime]
+    answer: Mapped[str]
+    reason: Mapped[str | None]

@@ -18,9 +18,9 @@ from referralnet.database.acting import Custodian
 from referralnet.database.transactions import Database
 from referralnet.directory.capacity import NoCapacity
 from referralnet.encryption.keyring import Keyring
-from referralnet.referrals.answering import accept, reject
+from referralnet.referrals.answering import accept, complete, confirm_cancellation, reject
 from referralnet.referrals.expiring import expire
-from referralnet.referrals.lifecycle import IllegalTransition, RejectReason
+from referralnet.referrals.lifecycle import IllegalTransition, Outcome, RejectReason
 from referralnet.referrals.sending import send_referral
 from referralnet.referrals.withdrawing import withdraw_consent, withdraw_referral
 from tests.factories.referrals import CATEGORIES, Look, Network, Sent, make_network, present, run, send
@@ -126,6 +126,40 @@ async def test_accepting_against_taking_back_ends_in_one_story(
         stories[story] += 1
     await beds_add_up(look, network)
     assert len(stories) == 2, "each of them wins at times"
+
+
+@pytest.mark.slow
+@pytest.mark.rule("R2")
+async def test_asking_to_cancel_against_completing_ends_in_one_story(
+    app: Database, owner: Database, keyring: Keyring, look: Look
+) -> None:
+    network = await make_network(owner, beds=1)
+    stories: Counter[tuple[str, ...]] = Counter()
+    for number in range(200):
+        made = await send(app, network, keyring, now=present())
+        await run(app, network.intake, accept, made.id, now=present())
+        answer: tuple[Any, dict[str, Any]] = (complete, {"outcome": Outcome.PARTLY_RECEIVED})
+        if number % 2:
+            # The other half of the handshake: both answers to a request that was made.
+            await run(app, network.coordinator, withdraw_referral, made.id, now=present())
+            words = await told(
+                run(app, network.intake, confirm_cancellation, made.id, now=present()),
+                run(app, network.other_intake, answer[0], made.id, now=present(), **answer[1]),
+            )
+            assert sorted(words) == ["ILLEGAL_TRANSITION", "done"]
+        else:
+            words = await told(
+                run(app, network.intake, answer[0], made.id, now=present(), **answer[1]),
+                run(app, network.coordinator, withdraw_referral, made.id, now=present()),
+            )
+            assert words in (["done", "done"], ["done", "ILLEGAL_TRANSITION"])
+        story = tuple(await one_history(look, made))
+        assert story[2:] in {
+            ("complete",), ("request_cancellation", "complete"), ("request_cancellation", "confirm_cancellation"),
+        }  # fmt: skip
+        stories[story] += 1
+        await beds_add_up(look, network)
+    assert len(stories) == 3, "each way of ending came about"
 
 
 @pytest.mark.slow

@@ -36,9 +36,10 @@ from referralnet.referrals.planning import (
     start_routing,
 )
 from referralnet.referrals.reading import events, inbox, referral
+from referralnet.referrals.refusals import NotAccepted
 from referralnet.referrals.routing import Mode, RoutingOver
 from referralnet.referrals.sending import TargetNotAMember
-from referralnet.referrals.sharing import NotAccepted, share_with_accepted
+from referralnet.referrals.sharing import share_with_accepted
 from referralnet.referrals.withdrawing import withdraw_consent, withdraw_referral
 from referralnet.survivors.needs import Urgency
 from tests.factories.referrals import CATEGORIES, Look, Network, Tasks, present, run
