@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import strawberry
@@ -12,6 +13,13 @@ from strawberry.utils.str_converters import to_camel_case
 from referralnet.errors import Refusal
 
 _log = structlog.get_logger("referralnet.api")
+
+# graphql-core repeats what was typed, and an answer may be kept in a log that is not ours: it is told where, not what.
+_VALUES = (
+    (re.compile(r"(, found:? |; found |, but encountered error ).*$", re.DOTALL), "."),
+    (re.compile(r"(cannot represent [^:]*): .*$", re.DOTALL), r"\1."),
+    (re.compile(r"Value .* does not exist in ", re.DOTALL), "The value does not exist in "),
+)
 
 
 @strawberry.type(description="The request was understood and refused; nothing was changed.")
@@ -39,9 +47,15 @@ def present(error: GraphQLError) -> GraphQLError:
         return GraphQLError(message, nodes=error.nodes, path=error.path, extensions={"code": "INTERNAL"})
     known = {name: value for name, value in (error.extensions or {}).items() if name in ("code", "field")}
     code = "BAD_USER_INPUT" if error.path is None else "INTERNAL"
-    # graphql-core guesses names of the schema for whoever misspells one (P2).
-    message = error.message.split(" Did you mean ")[0]
     return GraphQLError(
-        message, nodes=error.nodes, source=error.source, positions=error.positions, path=error.path,
-        extensions={"code": code, **known},
+        _without_values(error.message), nodes=error.nodes, source=error.source, positions=error.positions,
+        path=error.path, extensions={"code": code, **known},
     )  # fmt: skip
+
+
+def _without_values(message: str) -> str:
+    """A message of graphql-core's without what it repeats of the input, and without its guesses at names (P2)."""
+    message = message.split(" Did you mean ", maxsplit=1)[0]
+    for pattern, plainly in _VALUES:
+        message = pattern.sub(plainly, message)
+    return message
