@@ -54,10 +54,10 @@ class Server:
         await migrate(self.urls(TEMPLATE).owner)
 
     @asynccontextmanager
-    async def fresh_database(self) -> AsyncIterator[DatabaseUrls]:
-        """A database of its own, migrated and empty; gone afterwards, connections or not."""
+    async def fresh_database(self, *, template: str = TEMPLATE) -> AsyncIterator[DatabaseUrls]:
+        """A database of its own, migrated and empty or a copy of `template`; gone afterwards, connections or not."""
         name = f"test_{uuid4().hex}"
-        await self.administer(f"create database {name} owner referralnet_owner template {TEMPLATE}")
+        await self.administer(f"create database {name} owner referralnet_owner template {template}")
         try:
             yield self.urls(name)
         finally:

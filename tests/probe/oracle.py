@@ -75,6 +75,8 @@ DUTIES: dict[str, set[str]] = {
     "releases": {"coordinator"},
     "releaseSignature": {"coordinator"},
     "texts": {"coordinator"},
+    "routingPlan": {"coordinator"},
+    "routingPlans": {"coordinator"},
     "disclosure": {"intake"},
     "referral": {"coordinator", "intake"},
     "inbox": {"coordinator", "intake"},

@@ -86,7 +86,7 @@ class _Sweep:
 
 
 class _Draw(_Sweep):
-    """Questions about one referral at a time, by its ids: half of them about oneself or the other party."""
+    """Questions about one referral at a time, by its ids: two thirds of them by who is at one of its parties."""
 
     async def run(self, questions: int) -> None:
         asks: list[tuple[Callable[[Actor, Case, str], Awaitable[None]], list[str], int]] = [
@@ -99,7 +99,10 @@ class _Draw(_Sweep):
         for _ in range(questions):
             ((ask, names, _),) = self._chance.choices(asks, weights)
             case = self._chance.choice(self._world.cases)
-            actor = self._chance.choice(self._world.actors)
-            while self._chance.random() < 0.5 and actor.agency not in (case.source, case.target):
-                actor = self._chance.choice(self._world.actors)
-            await ask(actor, case, self._chance.choice(names))
+            await ask(self._actor(case), case, self._chance.choice(names))
+
+    def _actor(self, case: Case) -> Actor:
+        if self._chance.random() < 1 / 3:
+            return self._chance.choice(self._world.actors)
+        staff = [actor for actor in self._world.actors if actor.agency in (case.source, case.target)]
+        return self._chance.choice([actor for actor in staff if actor.roles & {"coordinator", "intake"}])

@@ -29,6 +29,7 @@ CASES_MIN = 20_000
 @pytest.mark.rule("C2")
 @pytest.mark.rule("C3")
 @pytest.mark.rule("C6")
+@pytest.mark.rule("C12")
 @pytest.mark.rule("R4")
 @pytest.mark.rule("R5")
 async def test_everybody_learns_what_the_rules_let_them_and_nothing_else(probed: Probed, seed: int) -> None:

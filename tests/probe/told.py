@@ -14,6 +14,7 @@ COLUMNS = {
     "public.appointment.mode": Thing.VISIT_HELD,
     "public.appointment.duration_minutes": Thing.VISIT_HELD,
     "public.disclosure.release_id": Thing.COPY,
+    "public.survivor_block.blocked_member_id": Thing.BLOCK,
     "public.text_message.to_sealed": Thing.WORDS,
     "public.text_message.body_sealed": Thing.WORDS,
 }
@@ -52,6 +53,9 @@ TYPES: dict[str, Thing | None] = {
     "Release": Thing.RELEASE,
     "ReleaseSignature": Thing.IDENTITY,
     "Handoff": Thing.RECORD,
+    "SurvivorBlock": Thing.BLOCK,
+    "RoutingPlan": Thing.RECORD,
+    "RoutingChoice": Thing.RECORD,
     "Disclosure": Thing.COPY,
     "DisclosedCategory": Thing.OPENED,
     "DisclosedFact": Thing.OPENED,
@@ -92,6 +96,8 @@ FIELDS = {
     "Appointment.mode": Thing.VISIT_HELD,
     "Appointment.durationMinutes": Thing.VISIT_HELD,
 }
+# Questions that name somebody at another agency by their nature: whom she has blocked, her custodian knows.
+NAME_STAFF = {"survivorBlocks"}
 # What each question about one thing tells that there is, and by which id of a case it asks.
 LOOKUPS = {
     "referral": ("referral", Thing.REFERRAL),
@@ -104,6 +110,9 @@ LOOKUPS = {
     "disclosure": ("referral", Thing.OPENED),
     "texts": ("referral", Thing.TEXTS),
     "matchNeed": ("need", Thing.RECORD),
+    "routingPlan": ("routing", Thing.RECORD),
+    "routingPlans": ("survivor", Thing.RECORD),
+    "survivorBlocks": ("survivor", Thing.BLOCK),
 }
 # What each list of the acting agency's own lists.
 LISTS = {
@@ -116,6 +125,8 @@ ARGUMENTS = {
     "survivorId": ("survivor", Thing.RECORD),
     "aliasId": ("alias", Thing.PARTICULARS),
     "phoneId": ("phone", Thing.PARTICULARS),
+    "planId": ("routing", Thing.RECORD),
+    "choiceId": ("choice", Thing.RECORD),
     "needId": ("need", Thing.RECORD),
     "releaseId": ("release", Thing.RELEASE),
     "declinedReleaseId": ("release", Thing.RELEASE),
@@ -149,9 +160,9 @@ ATTEMPTS = {
     "sign a release": (
         "release",
         Thing.RELEASE,
-        """insert into survivor_release (release_id, agency_id, survivor_id, signer, method, form_version,
-             form_language, form_hash, recorded_by)
-           values ($1, acting_agency(), gen_random_uuid(), 'survivor', 'written', '1', 'es',
+        """insert into survivor_release (release_id, agency_id, survivor_id, proposal_id, form_version, form_language,
+             form_hash, recorded_by)
+           values ($1, acting_agency(), gen_random_uuid(), gen_random_uuid(), '1', 'es',
              decode(repeat('00', 32), 'hex'), acting_member())""",
     ),
     "link a referral": (

@@ -281,6 +281,8 @@ class _Rows:
             reconfirm_by=self.moment.date(),
         )  # fmt: skip
         self.new("public.need", "need", Thing.RECORD, **by, **self.needed(Thing.RECORD), created_at=self.moment)
+        self.new("public.routing_plan", "routing", Thing.RECORD, **by, need_id=self.ids["need"], mode="in_turn",
+                 coordinator_id=self.staff(self.case.source), status="open", created_at=self.moment)  # fmt: skip
         self.particulars(key, by)
         for name in self.case.blocked:
             agency_id, member_id = self.world.agency_ids.get(name), self.world.member_ids.get(name)
@@ -328,6 +330,9 @@ class _Rows:
         self.add("public.survivor_referral", referral_id, Token(Thing.RECORD, case), referral_id=referral_id,
                  agency_id=self.source, survivor_id=self.ids["survivor"], need_id=self.ids["need"],
                  release_id=self.ids["release"], coordinator_id=self.staff(case.source))  # fmt: skip
+        self.new("public.routing_choice", "choice", Thing.RECORD, agency_id=self.source, plan_id=self.ids["routing"],
+                 position=case.number, service_at_location_id=_uuid(), release_id=self.ids["release"],
+                 categories=sorted(case.released), referral_id=referral_id)  # fmt: skip
         if sent:
             self.new("public.referral_event", "event", Thing.REFERRAL, referral_id=referral_id, sequence=1,
                      event="send", from_status="draft", to_status="requested", by_agency_id=self.source,
