@@ -19,11 +19,12 @@ from referralnet.messaging.permit import may_send
 from referralnet.messaging.receiving import INBOUND_KEY
 
 _NETWORK_KEYS = ("totp", INBOUND_KEY, NETWORK_KEY)
-# A value is sealed for its table, column and row. Two stand elsewhere than where they were sealed, one has a longer
-# key.
+# A value is sealed for its table, column and row. Those of histories stand elsewhere than where they were sealed.
 _PLACES = {
     "survivor_note.text_sealed": "case when moved then concat('survivor.safety_note_sealed:', survivor_id)"
     " else concat('survivor_note.text_sealed:', id) end",
+    "contact_plan_version.phone_sealed": "concat('contact_plan.phone_sealed:', contact_plan_id)",
+    "contact_plan_version.code_phrase_sealed": "concat('contact_plan.code_phrase_sealed:', contact_plan_id)",
     "survivor_correction.value_sealed": "concat('survivor.', field, '_sealed:', survivor_id)",
     "disclosure_item.sealed": "concat('disclosure_item.sealed:', disclosure_id, '/', category)",
 }

@@ -110,7 +110,8 @@ def test_a_drill_restores_both_parts_elsewhere_and_leaves_nothing(kept: Kept, mo
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert [line for line, begins in zip(lines, LINES, strict=False) if not line.startswith(begins)] == []
-    assert "8 sealed fields open, 2 stay shut" in lines[0]  # the copy of hers that was disclosed is still in the data
+    # The copy of hers that was disclosed is still in the data.
+    assert "10 sealed fields open, 2 stay shut" in lines[0]
     assert lines[2].startswith("Without the key backup: 0 of ")
     assert not lines[2].startswith("Without the key backup: 0 of 0")
     assert int(lines[3].split()[3]) > 10
