@@ -26,6 +26,7 @@ from tests.factories.directory import import_folder, write_table
 OPERATIONS = {operation.key: operation for operation in worked_operations()}
 SECRETS = {person.login: person.totp_secret for agency in AGENCIES for person in agency.people}
 COORDINATOR, INTAKE, NETWORK_ADMIN = "dana@lakeside.example", "rosa@lantern.example", "noor@network.example"
+COLLEAGUE = "theo@lakeside.example"
 SECOND_COORDINATOR, AGENCY_ADMIN = "june@lantern.example", INTAKE
 SENT = f"{COORDINATOR} 01 02 03 04 05 06"
 
@@ -59,7 +60,8 @@ STORIES = {
     "two records that may be one": f"{NETWORK_ADMIN} 44 45",
     "identity opened very often": f"{SECOND_COORDINATOR} 02 {'24 ' * 60}{AGENCY_ADMIN} 53 54",
     "erased": f"{SENT} {INTAKE} 08 {COORDINATOR} 55",
-    "somebody kept away": f"{SENT} 46 47",
+    "somebody kept away": f"{SENT} 46 47 48 56 48 57 {COLLEAGUE} 49",
+    "a court compels": f"{COORDINATOR} 02 58 {COLLEAGUE} 49 {COORDINATOR} 59",
 }
 
 

@@ -31,6 +31,7 @@ from referralnet.api.survivor_records import SurvivorRecordMutation, SurvivorRec
 from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSearchQuery
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 from referralnet.api.texts import TextQuery
+from referralnet.api.two_people import TwoPeopleMutation, TwoPeopleQuery
 from referralnet.api.visits import VisitMutation
 
 DOCUMENTS_CACHED_MAX = 512
@@ -49,6 +50,7 @@ class Query(
     SurvivorSearchQuery,
     ReleaseQuery,
     BlockQuery,
+    TwoPeopleQuery,
     ConsentQuery,
     MatchingQuery,
     ReferralQuery,
@@ -73,6 +75,7 @@ class Mutation(
     SurvivorSearchMutation,
     ReleaseMutation,
     BlockMutation,
+    TwoPeopleMutation,
     ConsentMutation,
     ReferralMutation,
     RoutingMutation,

@@ -54,7 +54,14 @@ AGENCIES = (
         AgencyKind.LAW_ENFORCEMENT,
         "criminal_justice",
         None,
-        (ExamplePerson("dana@lakeside.example", "Dana Whitfield", (COORDINATOR,), "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"),),
+        (
+            ExamplePerson(
+                "dana@lakeside.example", "Dana Whitfield", (COORDINATOR,), "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+            ),
+            ExamplePerson(
+                "theo@lakeside.example", "Theo Marchetti", (COORDINATOR,), "NFXGK3TFNZ2GS3DFNFXGK3TFNZ2GS3DF"
+            ),
+        ),
     ),
     ExampleAgency(
         "Lantern House",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Mapped, mapped_column
@@ -93,3 +93,22 @@ class HandoffMade(Base):
     declined_release_id: Mapped[UUID | None]
     made_by: Mapped[UUID]
     made_at: Mapped[datetime]
+
+
+class CompelledDisclosure(Base):
+    """What a mandate compels the custodian to tell: `told_at` once a second person has confirmed it (C10)."""
+
+    __tablename__ = "compelled_disclosure"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    mandate: Mapped[str]
+    authority_sealed: Mapped[bytes]
+    reference_sealed: Mapped[bytes]
+    recipient_sealed: Mapped[bytes]
+    mandated_on: Mapped[date]
+    categories: Mapped[list[str]]
+    recorded_by: Mapped[UUID]
+    recorded_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]

@@ -201,3 +201,21 @@ class SurvivorBlock(Base):
     set_by: Mapped[UUID]
     set_at: Mapped[datetime]
     lifted_at: Mapped[datetime | None]
+
+
+class TwoPersonAct(Base):
+    """Something that one coordinator proposes and another confirms, or that either takes back."""
+
+    __tablename__ = "two_person_act"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    kind: Mapped[str]
+    survivor_id: Mapped[UUID]
+    subject_id: Mapped[UUID]
+    proposed_by: Mapped[UUID]
+    proposed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    decision: Mapped[str | None]
+    decided_by: Mapped[UUID | None]
+    decided_at: Mapped[datetime | None]
