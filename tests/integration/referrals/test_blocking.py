@@ -100,7 +100,8 @@ def person(watched: Watched, whom: str) -> MadeMember:
 WHOM = ("colleague", "officer", "whole agency")
 SEES = {
     "colleague": {
-        "keystore.data_key", "public.appointment", "public.audit_event", "public.contact_plan", "public.disclosure",
+        "keystore.data_key", "public.appointment", "public.audit_event", "public.contact_plan",
+        "public.contact_plan_version", "public.disclosure",
         "public.disclosure_item", "public.need", "public.notice", "public.referral", "public.referral_event",
         "public.release", "public.survivor", "public.survivor_alias", "public.survivor_correction",
         "public.survivor_likeness", "public.survivor_note", "public.survivor_phone", "public.survivor_referral",

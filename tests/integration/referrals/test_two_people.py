@@ -187,7 +187,7 @@ async def test_of_two_who_confirm_at_once_one_does(
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ActIsOver", "NoneType"]
 
 
-@pytest.mark.rule("C10", "C11")
+@pytest.mark.rule("C10")
 async def test_a_mandate_is_followed_by_two_people_and_she_is_to_be_told(
     app: Database, watched: Watched, case: Sent, keyring: Keyring, second: Member, look: Look
 ) -> None:
