@@ -195,7 +195,12 @@ async def close_plans(session: AsyncSession, plan_ids: list[UUID], *, now: datet
     """End locked plans: nothing more is offered under them, and nothing of them can be accepted."""
     for plan_id in plan_ids:
         await set_status(session, plan_id, PlanStatus.CLOSED, now=now)
-        await settle_choosing(session, plan_id, await choices_of(session, plan_id), now=now)
+        choices = await choices_of(session, plan_id)
+        await settle_choosing(session, plan_id, choices, now=now)
+        for choice in choices:
+            # Whom to tell more is no question any longer: what has been accepted ends with the plan.
+            if choice.referral_id is not None:
+                await settle_tasks(session, "share_with_accepted", choice.referral_id, now=now)
 
 
 async def due_plans(session: AsyncSession, *, first: int = 100) -> list[tuple[UUID, UUID]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +24,7 @@ from referralnet.referrals.choosing import (
     remove_choice,
     reorder_choices,
 )
+from referralnet.referrals.erasing import erase_survivor
 from referralnet.referrals.expiring import expire
 from referralnet.referrals.lifecycle import Outcome, RejectReason
 from referralnet.referrals.planning import (
@@ -359,6 +361,36 @@ async def test_consent_taken_back_closes_the_plan_and_everything_asked_without_a
         assert await Story(look, routed).plan() == "closed"
         assert set(await Story(look, routed).statuses()) <= {"cancelled", None}
     assert await work(worker, keyring) == 0
+
+
+@pytest.mark.rule("P4")
+async def test_whoever_is_erased_leaves_no_plan_behind(
+    databases: dict[str, Database], choices: Choices, keyring: Keyring, look: Look
+) -> None:
+    app, worker = databases["app"], databases["worker"]
+    routed = await route(app, choices, keyring)
+    (first,) = await Story(look, routed).referrals()
+    await answer(app, choices.shelters[0], reject, first, **NO)
+    sure = replace(choices.coordinator, stepped_up_at=present())
+    await run(app, sure, erase_survivor, routed.survivor_id, confirmation="ERASE", via=Via.ORAL, now=present())
+    for table, column in (("routing_plan", "id"), ("routing_choice", "plan_id")):
+        assert await look(f"select count(*) from {table} where {column} = $1", routed.plan_id) == [{"count": 0}]
+    assert await work(worker, keyring) == 0
+
+
+@pytest.mark.rule("C4", "R6")
+async def test_consent_taken_back_leaves_nobody_the_task_to_share(
+    databases: dict[str, Database], choices: Choices, keyring: Keyring, look: Look, open_tasks: Tasks
+) -> None:
+    app, worker = databases["app"], databases["worker"]
+    routed = await route(app, choices, keyring, mode=Mode.TOGETHER)
+    first, *_ = await Story(look, routed).referrals()
+    await answer(app, choices.shelters[0], accept, first)
+    await work(worker, keyring)
+    assert (choices.coordinator.agency_id, "share_with_accepted") in await open_tasks(first)
+    whose = {"survivor_id": routed.survivor_id, "via": Via.ORAL}
+    await run(app, choices.coordinator, withdraw_consent, **whose, now=present())
+    assert await open_tasks(first) == {(choices.shelters[0].intake.agency_id, "referral_is_over")}
 
 
 @pytest.mark.rule("C4")
