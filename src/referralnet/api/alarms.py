@@ -1,4 +1,4 @@
-"""Alarms about members, for the admins of their agency."""
+"""Alarms, for the admins of an agency."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ from referralnet.identity.access import Permission
 @strawberry.type
 class AlarmQuery:
     @strawberry.field(
-        description="Members of your agency who had identity opened as often as the hour allows, oldest first."
+        description="For admins, oldest first: who opened identity as often as an hour allows; answers that are late."
     )
     async def alarms(self, info: Info, first: int = 20) -> list[Task]:
         async with info.context.reading(Permission.KEEP_MEMBERS) as (session, _):
-            return [
-                Task.of(row)
-                for row in await tasks.list_tasks(session, kind=tasks.REVEALS_CAPPED, first=page_size(first))
-            ]
+            return [Task.of(row) for row in await tasks.list_tasks(session, kinds=tasks.ALARMS, first=page_size(first))]
 
 
 @strawberry.type

@@ -52,6 +52,7 @@ class Action(StrEnum):
     HANDOFF_MADE = "handoff_made"
     REFERRAL_SENT = "referral_sent"
     REFERRAL_CHANGED = "referral_changed"
+    ANSWER_AWAITED = "answer_awaited"
     REFERRAL_ASSIGNED = "referral_assigned"
     REFERRAL_NOTED = "referral_noted"
     REFERRAL_NOTES_READ = "referral_notes_read"

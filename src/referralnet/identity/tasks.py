@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,11 @@ from referralnet.identity.tables import Task
 
 REVEALS_CAPPED = "reveals_capped"
 """A member had identity opened as often as the hour allows: for the admins of the agency, and not for the member."""
+
+ANSWER_LATE = "answer_late_for_admin"
+"""Half of the time to answer a referral is over, and the agency that was asked has not."""
+ALARMS = (REVEALS_CAPPED, ANSWER_LATE)
+"""For the admins of an agency, who need not have a case role; the policies of `task` name the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,12 @@ async def open_task(
     )
 
 
-async def list_tasks(session: AsyncSession, *, kind: str | None = None, first: int = 50) -> list[TaskRow]:
-    """The open tasks of the acting agency, of one kind where it is given, oldest first; row security chooses them."""
+async def list_tasks(session: AsyncSession, *, kinds: Collection[str] = (), first: int = 50) -> list[TaskRow]:
+    """The open tasks of the acting agency, of some kinds or of all, oldest first; row security chooses them."""
     columns = select(Task.id, Task.kind, Task.subject_kind, Task.subject_id, Task.detail, Task.opened_at)
     still_open = columns.where(Task.done_at.is_(None))
-    if kind is not None:
-        still_open = still_open.where(Task.kind == kind)
+    if kinds:
+        still_open = still_open.where(Task.kind.in_(kinds))
     rows = await session.execute(still_open.order_by(Task.opened_at, Task.id).limit(first))
     return [TaskRow(*row) for row in rows]
 

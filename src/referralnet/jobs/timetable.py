@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from referralnet.jobs import (
     anchor_audit,
     apply_callbacks,
-    expire_referrals,
+    climb_ladders,
     expire_releases,
     follow_routing,
     plan_texts,
@@ -48,7 +48,7 @@ TIMETABLE = (
     Job(apply_callbacks.run, every_seconds=1, wakes_on="carrier_callback"),
     Job(sweep_leases.run, every_seconds=5),
     Job(settle_unknown.run, every_seconds=15, at_start=False),
-    Job(expire_referrals.run, every_seconds=30),
+    Job(climb_ladders.run, every_seconds=30),
     Job(expire_releases.run, every_seconds=30),
     Job(prove_keys.run, every_seconds=24 * 60 * 60),
     Job(follow_routing.run, every_seconds=5, wakes_on="routing_plan"),

@@ -13,7 +13,7 @@ from referralnet.referrals.lifecycle import (
     Party,
     RejectReason,
 )
-from referralnet.referrals.policy import ANSWER_WITHIN, TELLS, WAITS_FOR, Hours
+from referralnet.referrals.policy import ANSWER_WITHIN, LADDER, TELLS, WAITS_FOR, Hours
 
 _BY = {
     Party.SOURCE: "the source (its coordinator)",
@@ -91,4 +91,17 @@ def _deadlines() -> str:
             else f"17:00 on business day {allowed.count} after the day of sending, in the target's time zone"
         )
         lines.append(f"| {urgency} | {words} |")
-    return "\n".join(lines)
+    lines += [
+        "",
+        "Hours pass by night and on holidays. A business day is none of the weekend and of the public holidays of",
+    ]
+    lines += ["the target's country; in the United States these are the federal ones."]
+    return "\n".join([*lines, "", *_ladder()])
+
+
+def _ladder() -> list[str]:
+    lines = ["| when so much of the time is over | happens | task |", "|---|---|---|"]
+    for step, rung in LADDER.items():
+        task = f"{_BY[rung.tells[0]]}: {rung.tells[1]}" if rung.tells else "as for the event expire"
+        lines.append(f"| {rung.share:.1%} | {step} | {task} |")
+    return lines

@@ -1,6 +1,5 @@
-"""The network's policy for referrals, as data: how long an answer may take, and whose task each open referral is.
-
-Holidays are not known yet: a business day is Monday to Friday.
+"""The network's policy for referrals, as data: how long an answer may take, and what happens while there is none, and
+whose task each open referral is.
 """
 
 from __future__ import annotations
@@ -8,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from referralnet.referrals.business_days import business_day_after
 from referralnet.referrals.lifecycle import Event, Party, Status
 from referralnet.survivors.needs import Urgency
 
@@ -33,8 +34,33 @@ ANSWER_WITHIN: Mapping[Urgency, Hours | BusinessDays] = {
     Urgency.PRIORITY: Hours(24),
     Urgency.ROUTINE: BusinessDays(3),
 }
-BUSINESS_WEEKDAYS = frozenset({0, 1, 2, 3, 4})
 BUSINESS_DAY_ENDS_AT = time(17)
+
+
+class LadderStep(StrEnum):
+    """What happens while nobody answers, in this order."""
+
+    REMIND_INTAKE = "remind_intake"
+    ALERT_ADMIN = "alert_admin"
+    ALERT_SOURCE = "alert_source"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """When a step is due, as a share of the time to answer, and the task that it puts on a party's list."""
+
+    share: float
+    tells: tuple[Party, str] | None
+
+
+# The database writes these instants when a referral is sent, by its own copy (`answer_ladder`); a test compares them.
+LADDER: Mapping[LadderStep, Rung] = {
+    LadderStep.REMIND_INTAKE: Rung(0.25, (Party.TARGET, "answer_reminder")),
+    LadderStep.ALERT_ADMIN: Rung(0.5, (Party.TARGET, "answer_late_for_admin")),
+    LadderStep.ALERT_SOURCE: Rung(0.875, (Party.SOURCE, "answer_nearly_due")),
+    LadderStep.EXPIRE: Rung(1.0, None),
+}
 
 # R6: every open state is somebody's task; the database closes it when the state is left.
 WAITS_FOR: Mapping[Status, tuple[Party, str]] = {
@@ -72,9 +98,5 @@ def answer_due_at(urgency: Urgency, requested_at: datetime, time_zone: str) -> d
         # In UTC: in a local zone Python would count hours on the wall, and miss one when clocks change.
         return requested_at.astimezone(UTC) + timedelta(hours=allowed.count)
     zone = ZoneInfo(time_zone)
-    day = requested_at.astimezone(zone).date()
-    left = allowed.count
-    while left:
-        day += timedelta(days=1)
-        left -= day.weekday() in BUSINESS_WEEKDAYS
+    day = business_day_after(requested_at.astimezone(zone).date(), allowed.count, time_zone)
     return datetime.combine(day, BUSINESS_DAY_ENDS_AT, zone).astimezone(UTC)

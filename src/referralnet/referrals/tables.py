@@ -44,6 +44,16 @@ class Referral(Base):
     ended_at: Mapped[datetime | None]
 
 
+class LadderRow(Base):
+    """A step that is still to be taken while nobody answers; written and taken away by the database."""
+
+    __tablename__ = "ladder_step"
+
+    referral_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+
+
 class ReferralEvent(Base):
     """One step of a referral's history, written by the database itself at every change."""
 

@@ -41,7 +41,7 @@ class House:
 
     async def alarms(self, actor: Member) -> list[TaskRow]:
         async with self.app.transaction(actor) as session:
-            return await list_tasks(session, kind=REVEALS_CAPPED)
+            return await list_tasks(session, kinds=[REVEALS_CAPPED])
 
     async def close(self, actor: Member, alarm: TaskRow) -> None:
         async with self.app.transaction(actor) as session:

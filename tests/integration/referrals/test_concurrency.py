@@ -19,7 +19,7 @@ from referralnet.database.transactions import Database
 from referralnet.directory.capacity import NoCapacity
 from referralnet.encryption.keyring import Keyring
 from referralnet.referrals.answering import accept, complete, confirm_cancellation, reject
-from referralnet.referrals.expiring import expire
+from referralnet.referrals.ladder import climb
 from referralnet.referrals.lifecycle import IllegalTransition, Outcome, RejectReason
 from referralnet.referrals.sending import send_referral
 from referralnet.referrals.withdrawing import withdraw_consent, withdraw_referral
@@ -172,7 +172,7 @@ async def test_accepting_against_the_clock_ends_in_one_story(
 
     async def clock(made: Sent) -> bool:
         async with worker.transaction(Custodian(network.coordinator.agency_id)) as session:
-            return await expire(session, made.id, present() + LATE)
+            return bool(await climb(session, made.id, present() + LATE))
 
     stories: Counter[tuple[str, ...]] = Counter()
     for _ in range(ROUNDS):

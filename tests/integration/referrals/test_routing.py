@@ -25,7 +25,7 @@ from referralnet.referrals.choosing import (
     reorder_choices,
 )
 from referralnet.referrals.erasing import erase_survivor
-from referralnet.referrals.expiring import expire
+from referralnet.referrals.ladder import climb
 from referralnet.referrals.lifecycle import Outcome, RejectReason
 from referralnet.referrals.planning import (
     AlreadyRouted,
@@ -124,7 +124,7 @@ async def test_a_service_that_did_not_answer_in_time_is_passed_over(
     story = Story(look, routed)
     (first,) = await story.referrals()
     async with worker.transaction(Custodian(choices.coordinator.agency_id)) as session:
-        assert await expire(session, first, present() + LATE)
+        assert await climb(session, first, present() + LATE)
     await work(worker, keyring)
     assert await story.statuses() == ["expired", "requested", None]
     (before,) = await look("select answer_due_at from referral where id = $1", first)

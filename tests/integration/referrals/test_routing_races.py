@@ -17,7 +17,7 @@ from referralnet.database.transactions import Database
 from referralnet.directory.capacity import NoCapacity
 from referralnet.encryption.keyring import Keyring
 from referralnet.referrals.answering import Filled, accept, complete, reject, waitlist
-from referralnet.referrals.expiring import expire
+from referralnet.referrals.ladder import climb
 from referralnet.referrals.lifecycle import IllegalTransition, Outcome, RejectReason
 from referralnet.referrals.planning import close_routing
 from referralnet.referrals.routing import Mode, RoutingOver
@@ -182,7 +182,7 @@ async def test_the_clock_against_an_answer_leads_on_or_does_not(
 
     async def clock(row: dict[str, Any]) -> None:
         async with worker.transaction(Custodian(choices.coordinator.agency_id)) as session:
-            await expire(session, row["id"], present() + LATE)
+            await climb(session, row["id"], present() + LATE)
 
     stories: Counter[tuple[str, ...]] = Counter()
     routed = None

@@ -19,7 +19,7 @@ from referralnet.database.acting import Custodian
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.referrals import answering, visiting, withdrawing
-from referralnet.referrals.expiring import expire
+from referralnet.referrals.ladder import climb
 from referralnet.referrals.lifecycle import ENDS, IllegalTransition, Outcome, Party, RejectReason, Status
 from referralnet.referrals.policy import WAITS_FOR
 from referralnet.referrals.reading import referral
@@ -40,7 +40,7 @@ def acts(databases: dict[str, Database], network: Network, made: Sent) -> list[A
 
     async def clock() -> None:
         async with databases["worker"].transaction(Custodian(source.agency_id)) as session:
-            await expire(session, made.id, present() + timedelta(days=1))
+            await climb(session, made.id, present() + timedelta(days=1))
 
     def targets(act: Callable[..., Awaitable[Any]], **more: Any) -> Act:
         return lambda: run(app, shelter, act, made.id, now=present(), **more)

@@ -18,7 +18,7 @@ from referralnet.messaging.inbound import _TASKS
 from referralnet.messaging.outbox import UNSETTLED_TASK
 from referralnet.referrals import answering
 from referralnet.referrals.lifecycle import Event, Status
-from referralnet.referrals.policy import TELLS, WAITS_FOR
+from referralnet.referrals.policy import LADDER, TELLS, WAITS_FOR
 from tests.factories.identity import MadeMember, make_agency, make_member
 from tests.factories.referrals import make_network, run, send
 from tests.surface.console.conftest import OpenBrowser, sign_in_as
@@ -126,7 +126,8 @@ def test_every_event_status_and_task_has_words() -> None:
     assert {event.value for event in Event} == set(words._HAPPENED)
     assert all("_" not in words.plain(status) for status in Status)
     of_referrals = {kind for _, kind in [*WAITS_FOR.values(), *TELLS.values()]}
-    assert {*_TASKS.values(), *of_referrals, UNSETTLED_TASK, NOT_SENT_TASK} <= set(words._PLAIN)
+    of_ladder = {rung.tells[1] for rung in LADDER.values() if rung.tells}
+    assert {*_TASKS.values(), *of_referrals, *of_ladder, UNSETTLED_TASK, NOT_SENT_TASK} <= set(words._PLAIN)
 
 
 @pytest.mark.parametrize(
