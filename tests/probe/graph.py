@@ -84,7 +84,7 @@ class GraphProbe:
             return
         self._report.cases += 1
         question = self.questions[name]
-        answer = await self._ask(actor, question, _variables(question.field, wanted))
+        answer = await self.ask_by_id(actor, name, wanted)
         self.judge(actor, question, answer)
         if not self._is_theirs(actor, case, thing):
             if self._plain(answer) != await self._of_nothing(actor, question):
@@ -102,7 +102,7 @@ class GraphProbe:
         """The answer for an id that nothing has, remembered: it may depend on who asks, and on nothing else."""
         key = (actor.name, question.name)
         if key not in self._missing:
-            self._missing[key] = self._plain(await self._ask(actor, question, _variables(question.field, uuid4())))
+            self._missing[key] = self._plain(await self.ask_by_id(actor, question.name, uuid4()))
         return self._missing[key]
 
     async def list_all(self, actor: Actor, name: str) -> None:
@@ -175,6 +175,11 @@ class GraphProbe:
         self.judge(actor, question, told[0])
         if self._plain(told[0]) != self._plain(told[1]):
             self._report.tell(actor, case, f"{name}(), answered {told[0]}")
+
+    async def ask_by_id(self, actor: Actor, name: str, wanted: UUID) -> dict[str, Any]:
+        """What a question answers for one id, whoever's it is."""
+        question = self.questions[name]
+        return await self._ask(actor, question, _variables(question.field, wanted))
 
     async def _ask(self, actor: Actor, question: Question, variables: Mapping[str, Any]) -> dict[str, Any]:
         operation = Operation(question.document, {**variables}, None)

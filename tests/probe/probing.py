@@ -16,12 +16,15 @@ from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.settings import Settings
 from tests.databases import DatabaseUrls
+from tests.factories.rows import connect_as_superuser
 from tests.probe.findings import FoundSomething, Report
 from tests.probe.graph import GraphProbe
 from tests.probe.oracle import Actor, Case
 from tests.probe.tables import TableProbe
 from tests.probe.told import ATTEMPTS, LISTS, LOOKUPS
 from tests.probe.world import World
+
+_FORGET_EVERY = 500
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ async def probe(
         tables, graph = TableProbe(probed.world, connection, report), GraphProbe(probed.world, resources, report)
         await tables.look()
         for part in parts:
-            await part(probed.world, tables, graph, chance).run(questions)
+            await part(probed, tables, graph, chance).run(questions)
     except FoundSomething:
         pass
     finally:
@@ -71,8 +74,9 @@ async def probe(
 class _Sweep:
     """Every member looks at everything there is to select, and turns every list to its end."""
 
-    def __init__(self, world: World, tables: TableProbe, graph: GraphProbe, chance: random.Random) -> None:
-        self._world, self._tables, self._graph, self._chance = world, tables, graph, chance
+    def __init__(self, probed: Probed, tables: TableProbe, graph: GraphProbe, chance: random.Random) -> None:
+        self._probed, self._world = probed, probed.world
+        self._tables, self._graph, self._chance = tables, graph, chance
 
     async def run(self, _questions: int) -> None:
         actors = self._chance.sample(self._world.actors, len(self._world.actors))
@@ -96,10 +100,21 @@ class _Draw(_Sweep):
             (self._tables.call, list(self._tables.functions), 1),
         ]
         weights = [weight for *_, weight in asks]
-        for _ in range(questions):
+        for turn in range(questions):
+            if turn % _FORGET_EVERY == 0:
+                await self._forget()
             ((ask, names, _),) = self._chance.choices(asks, weights)
             case = self._chance.choice(self._world.cases)
             await ask(self._actor(case), case, self._chance.choice(names))
+
+    async def _forget(self) -> None:
+        """Who was shown identity often enough within the hour is refused all the rest, and nothing more is learned."""
+        superuser = await connect_as_superuser(self._probed.urls)
+        try:
+            await superuser.execute("set session_replication_role = replica")
+            await superuser.execute("delete from audit_event where action in ('disclosure_read', 'survivor_revealed')")
+        finally:
+            await superuser.close()
 
     def _actor(self, case: Case) -> Actor:
         if self._chance.random() < 1 / 3:
