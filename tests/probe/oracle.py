@@ -26,6 +26,7 @@ class Thing(StrEnum):
     VISIT = "visit"  # that there is an appointment, and when
     VISIT_HELD = "how a visit is held"
     COPY = "copy"  # that something was disclosed, and the key that it is sealed with
+    NOTE = "note"  # what the other party wrote to its agency, or it to the other
     FACTS = "facts"  # one category of the copy, sealed
     OPENED = "opened facts"  # the same in plain words
     TEXTS = "texts"  # that she was texted, when, and what became of it
@@ -117,6 +118,8 @@ def source_learns(actor: Actor, case: Case, thing: Thing) -> bool:
             return "coordinator" in actor.roles  # product.md: intake workers answer referrals, and keep no survivors
         case Thing.VISIT_HELD:
             return case.source_kind not in POLICE  # R5
+        case Thing.NOTE:
+            return "coordinator" in actor.roles and case.release == "live" and case.source_kind not in POLICE  # C3, R5
         case Thing.WORDS | Thing.OPENED | Thing.TARGET_WORK:
             return False
         case _:
@@ -135,7 +138,7 @@ def target_learns(actor: Actor, case: Case, thing: Thing, category: str) -> bool
             return True
         case Thing.SOURCE:
             return case.accepted  # R4
-        case Thing.COPY:
+        case Thing.COPY | Thing.NOTE:
             return copied
         case Thing.FACTS:
             return copied and category in case.released  # C1

@@ -54,6 +54,12 @@ TYPES: dict[str, Thing | None] = {
     "ReleaseSignature": Thing.IDENTITY,
     "Handoff": Thing.RECORD,
     "SurvivorBlock": Thing.BLOCK,
+    "SurvivorNeed": Thing.RECORD,
+    "ContactPlanHistory": Thing.IDENTITY,
+    "ContactPlanVersion": Thing.IDENTITY,
+    "HandoffCall": Thing.RECORD,
+    "HandoffConfirmation": Thing.REFERRAL,
+    "ReferralNote": Thing.NOTE,
     "RoutingPlan": Thing.RECORD,
     "RoutingChoice": Thing.RECORD,
     "Disclosure": Thing.COPY,
@@ -113,6 +119,9 @@ LOOKUPS = {
     "routingPlan": ("routing", Thing.RECORD),
     "routingPlans": ("survivor", Thing.RECORD),
     "survivorBlocks": ("survivor", Thing.BLOCK),
+    "needs": ("survivor", Thing.RECORD),
+    "contactPlans": ("survivor", Thing.IDENTITY),
+    "referralNotes": ("referral", Thing.NOTE),
 }
 # What each list of the acting agency's own lists.
 LISTS = {
