@@ -96,6 +96,8 @@ class GraphProbe:
     def _is_theirs(actor: Actor, case: Case, thing: Thing) -> bool:
         if thing is Thing.OPENED:
             return any(may_learn(actor, case, thing, category) for category in case.released)
+        if thing is Thing.NOTE:  # a party knows that there is a referral, and is told why it reads no note
+            return may_learn(actor, case, Thing.REFERRAL)
         return may_learn(actor, case, thing) and (thing is not Thing.TEXTS or case.accepted)
 
     async def _of_nothing(self, actor: Actor, question: Question) -> bytes:

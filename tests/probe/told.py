@@ -55,6 +55,8 @@ TYPES: dict[str, Thing | None] = {
     "Handoff": Thing.RECORD,
     "SurvivorBlock": Thing.BLOCK,
     "SurvivorNeed": Thing.RECORD,
+    "TwoPersonAct": Thing.RECORD,
+    "ToldUnderMandate": Thing.IDENTITY,
     "ContactPlanHistory": Thing.IDENTITY,
     "ContactPlanVersion": Thing.IDENTITY,
     "HandoffCall": Thing.RECORD,
@@ -120,6 +122,8 @@ LOOKUPS = {
     "routingPlans": ("survivor", Thing.RECORD),
     "survivorBlocks": ("survivor", Thing.BLOCK),
     "needs": ("survivor", Thing.RECORD),
+    "twoPersonActs": ("survivor", Thing.RECORD),
+    "toldUnderMandates": ("survivor", Thing.IDENTITY),
     "contactPlans": ("survivor", Thing.IDENTITY),
     "referralNotes": ("referral", Thing.NOTE),
 }
