@@ -19,7 +19,7 @@ from referralnet.identity.access import Permission
 @strawberry.type
 class AlarmQuery:
     @strawberry.field(
-        description="For admins, oldest first: who opened identity as often as an hour allows; answers that are late."
+        description="For admins, oldest first: identity opened as often as an hour allows, late answers, lost tasks."
     )
     async def alarms(self, info: Info, first: int = 20) -> list[Task]:
         async with info.context.reading(Permission.KEEP_MEMBERS) as (session, _):

@@ -40,6 +40,7 @@ _PLAIN = {
     "survivor_not_texted": "tell her yourself: no text could be sent",
     "confirmation_too_late": "tell her: her confirmation came too late",
     "text_unsettled": "ask her: nobody knows whether a text arrived",
+    "referral_without_owner": "tell the operator: a referral is on nobody's list, or on the wrong one",
     "reveals_capped": "look into it: somebody had identity opened very often",
     "survivor_unsafe": "act now: she answered that she is not safe",
     "survivor_asks_for_call": "call her: she asked for it by text",

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member
-from referralnet.errors import NotFound
+from referralnet.errors import NotFound, Refusal
 from referralnet.identity.tables import Task
 
 REVEALS_CAPPED = "reveals_capped"
@@ -22,8 +22,16 @@ REVEALS_CAPPED = "reveals_capped"
 
 ANSWER_LATE = "answer_late_for_admin"
 """Half of the time to answer a referral is over, and the agency that was asked has not."""
-ALARMS = (REVEALS_CAPPED, ANSWER_LATE)
+WITHOUT_OWNER = "referral_without_owner"
+"""A referral or a routing plan is nobody's task, or the wrong one's: a mistake of the program's."""
+ALARMS = (REVEALS_CAPPED, ANSWER_LATE, WITHOUT_OWNER)
 """For the admins of an agency, who need not have a case role; the policies of `task` name the same."""
+
+
+class TaskEndsWithItsStep(Refusal):
+    """It is done when its step is taken: answer the referral, complete it, go on with the plan or close it."""
+
+    code = "TASK_ENDS_WITH_ITS_STEP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,11 @@ async def close_task(session: AsyncSession, actor: Member, task_id: UUID, *, now
 
     Raises:
         NotFound: no such open task, or none of this agency.
+        TaskEndsWithItsStep: it says what an open referral waits for (R6).
     """
+    by_step = select(func.ends_with_its_step(Task.kind, Task.subject_id)).where(Task.id == task_id)
+    if await session.scalar(by_step.where(Task.done_at.is_(None))):
+        raise TaskEndsWithItsStep(field="taskId")
     closed = await session.scalar(
         update(Task)
         .where(Task.id == task_id, Task.done_at.is_(None))

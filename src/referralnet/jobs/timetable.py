@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from referralnet.jobs import (
     anchor_audit,
     apply_callbacks,
+    check_owners,
     climb_ladders,
     expire_releases,
     follow_routing,
@@ -51,6 +52,7 @@ TIMETABLE = (
     Job(climb_ladders.run, every_seconds=30),
     Job(expire_releases.run, every_seconds=30),
     Job(prove_keys.run, every_seconds=24 * 60 * 60),
+    Job(check_owners.run, every_seconds=24 * 60 * 60),
     Job(follow_routing.run, every_seconds=5, wakes_on="routing_plan"),
     Job(reconfirm_contacts.run, every_seconds=600),
     Job(seal_audit.run, every_seconds=2),
