@@ -150,9 +150,7 @@ async def test_the_largest_household_is_the_value_of_its_attribute(owner: Databa
 
 
 @pytest.mark.rule("D1")
-async def test_a_hidden_houses_own_door_and_own_hours_make_no_code(
-    owner: Database, tmp_path: Path, keeper: Keeper
-) -> None:
+async def test_a_hidden_houses_own_door_and_own_hours_make_no_code(owner: Database, tmp_path: Path) -> None:
     door = [{"id": "w1", "location_id": "l1", "description": "A ramp beside the mill."}]
     hours = WEEKDAYS | {"service_id": "", "location_id": "l1", "opens_at": "09:00", "closes_at": "17:00"}
     own = {"id": "h2", "service_id": "s1", "byday": "SA", "opens_at": "10:00", "closes_at": "12:00", "notes": "Mill"}
@@ -163,6 +161,26 @@ async def test_a_hidden_houses_own_door_and_own_hours_make_no_code(
     assert not await is_open(owner, row, datetime(2026, 11, 23, 17, 0, tzinfo=UTC))
     told = "\n".join(str(value) for value in row)
     assert [word for word in ("mill", "Mill", "61104", "Millrace", "42.27") if word in told] == []
+
+
+@pytest.mark.rule("D1")
+@pytest.mark.parametrize("hangs_on", [{"location_id": "l1"}, {"service_at_location_id": "a1"}])
+async def test_hours_that_hang_on_a_hidden_house_alone_are_nobodys(
+    owner: Database, tmp_path: Path, hangs_on: dict[str, str]
+) -> None:
+    hours = WEEKDAYS | {"service_id": "", "opens_at": "09:00", "closes_at": "17:00"} | hangs_on
+    row = await entry(owner, tmp_path / "house-hours", schedules=[hours])
+    assert row.confidential
+    assert (row.hours, row.time_zone) == (None, None)
+    assert "hours:unsaid" in row.traits
+
+
+@pytest.mark.rule("D3")
+async def test_a_hidden_house_has_no_point_and_no_cell_of_one(owner: Database, tmp_path: Path) -> None:
+    row = await entry(owner, tmp_path / "pointless")
+    assert row.confidential
+    assert (row.latitude, row.longitude, row.spot) == (None, None, None)
+    assert row.cells == row.counties == ["county:IL/winnebago"]
 
 
 @pytest.mark.rule("D1")
