@@ -17,6 +17,7 @@ from referralnet.directory.documents import unpack_documents
 from referralnet.directory.entries import rebuild_entries
 from referralnet.directory.formats import FILES
 from referralnet.directory.history import HISTORY_ROWS_MAX, write_history
+from referralnet.directory.import_lock import hold_for_import
 from referralnet.directory.kept import tell_kept
 from referralnet.directory.merging import Counts, Merging
 from referralnet.directory.packages import Package, open_package
@@ -74,7 +75,7 @@ async def import_package(
         PackageUnreadable: the package cannot be read; the transaction must be rolled back.
     """
     package = open_package(path, name)
-    await session.execute(text("select pg_advisory_xact_lock(hashtext('referralnet directory import'))"))
+    await hold_for_import(session)
     async with session.begin_nested() as undoable:
         if package.name != TAXONOMY_PACKAGE and not await shared_terms(session):
             await import_taxonomy(session, now=now)

@@ -13,6 +13,7 @@ from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member
 from referralnet.directory.entries import refresh_own_entries
 from referralnet.directory.hidden_places import refuse_what_tells
+from referralnet.directory.import_lock import require_no_import
 from referralnet.directory.listing_change import PARTS, TEXT_PARTS, ListingChange, checked
 from referralnet.directory.listing_rows import LANGUAGES, PHONES, SCHEDULES, Changed, replace_rows
 from referralnet.directory.listing_units import count_units
@@ -40,9 +41,11 @@ async def update_listing(
         ListingChanged: another change came first; nothing of this one is done.
         InvalidInput: a value is not acceptable; `.field` names it.
         TellsHiddenPlace: a text leads to a confidential place.
+        ImportRunning: an import is at work, and would not see this change.
     """
     require(actor, Permission.KEEP_LISTING if change.words else Permission.KEEP_CAPACITY)
     wanted = checked(change)
+    await require_no_import(session)
     service = await _own_service(session, service_id)
     await _next_version(session, service_id, version, now)
     await refuse_what_tells(session, service.organization_id, _told(wanted))
@@ -68,8 +71,10 @@ async def follow_import(
         NotPermitted: not an agency admin.
         NotFound: no such service, or another agency keeps it.
         InvalidInput: no such part.
+        ImportRunning: an import is at work, and would not see this change.
     """
     require(actor, Permission.KEEP_LISTING)
+    await require_no_import(session)
     if not parts or parts - set(PARTS):
         raise InvalidInput(field="parts", detail=f"Of these: {', '.join(PARTS)}.")
     await _own_service(session, service_id)

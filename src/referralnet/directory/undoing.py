@@ -16,6 +16,7 @@ from referralnet.directory.custody import refresh_custody
 from referralnet.directory.entries import rebuild_entries
 from referralnet.directory.formats import FILES
 from referralnet.directory.history import HISTORY, drop_history
+from referralnet.directory.import_lock import hold_for_import
 from referralnet.directory.taxonomy import TAXONOMY_PACKAGE
 from referralnet.errors import NotFound, Refusal
 
@@ -60,7 +61,7 @@ async def undo_import(session: AsyncSession, import_id: UUID | None, *, now: dt.
         ImportNotRemembered: an import after it was taken back; this one's before-images went with that one's start.
         ChangedSinceImport: somebody edited a row, or a referral or an agency names one.
     """
-    await session.execute(text("select pg_advisory_xact_lock(hashtext('referralnet directory import'))"))
+    await hold_for_import(session)
     import_id, package, first = await _newest(session, import_id)
     await session.execute(text("delete from directory_entry where package = :package"), {"package": package})
     await drop_history(session, import_id)

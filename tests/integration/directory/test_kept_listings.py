@@ -10,7 +10,10 @@ from sqlalchemy import text
 
 from referralnet.database.acting import Operator
 from referralnet.database.transactions import Database
-from referralnet.directory.importing import ImportResult
+from referralnet.directory.capacity import confirm_capacity
+from referralnet.directory.capacity_board import list_unit_counts
+from referralnet.directory.import_lock import ImportRunning
+from referralnet.directory.importing import ImportResult, import_package
 from referralnet.directory.listing_change import CountedUnit, FrontDoor, ListingChange, OpenHours
 from referralnet.directory.listings import follow_import
 from referralnet.encryption.keyring import Keyring
@@ -118,3 +121,25 @@ async def test_only_its_own_agency_gives_a_part_back(
     with pytest.raises(InvalidInput):
         async with app.transaction(kept.admin) as session:
             await follow_import(session, kept.admin, kept.service_id, frozenset({"colour"}), now=LATER)
+
+
+@pytest.mark.rule("D6")
+async def test_what_an_agency_writes_while_an_import_is_at_work_is_refused_and_not_overwritten(
+    owner: Database, app: Database, keyring: Keyring, tmp_path: Path
+) -> None:
+    kept = await make_listing(owner, keyring, tmp_path, "Meanwhile")
+    await change_listing(app, kept, ListingChange(capacity=OWN.capacity))
+    organization = [{"id": "o1", "name": kept.package, "description": "A house."}]
+    write_shelter(kept.folder, organizations=organization, services=[SERVICE | {"description": "The package's words."}])
+    async with owner.transaction(Operator()) as session:
+        await import_package(session, kept.folder, now=LATER)
+        with pytest.raises(ImportRunning):
+            await change_listing(app, kept, OWN, version=1)
+        with pytest.raises(ImportRunning):
+            async with app.transaction(kept.admin) as asking:
+                await follow_import(asking, kept.admin, kept.service_id, frozenset({"description"}), now=LATER)
+        async with app.transaction(kept.intake) as counting:
+            (count,) = await list_unit_counts(counting, now=LATER)
+            await confirm_capacity(counting, kept.intake, count.capacity_id, 1, now=LATER)
+    await change_listing(app, kept, OWN, version=1)
+    assert (await stored(owner, kept))["description"] == "Our own words."
