@@ -25,6 +25,12 @@ async def member(owner: Database, keyring: Keyring) -> Member:
     return (await make_member(owner, keyring, await make_agency(owner), [Role.COORDINATOR, Role.AUDITOR])).actor
 
 
+@pytest_asyncio.fixture
+async def subject(owner: Database, keyring: Keyring, member: Member) -> UUID:
+    """A colleague of the member, whom no event is about yet: a task is only ever about what its writer sees."""
+    return (await make_member(owner, keyring, member.agency_id, [Role.INTAKE])).actor.member_id
+
+
 async def events_about(owner: Database, subject_id: UUID) -> list[Any]:
     async with owner.transaction(Operator()) as session:
         columns = "agency_id, member_id, action, subject_kind, detail"
@@ -39,7 +45,7 @@ async def act(database: Database, actor: Actor, subject_id: UUID, *, crash: bool
     async with database.transaction(actor) as session:
         await session.execute(
             text("insert into task (agency_id, kind, subject_kind, subject_id, opened_at)"
-                 " values (acting_agency(), 'planted', 'task', :id, now())"), {"id": subject_id},
+                 " values (acting_agency(), 'planted', 'member', :id, now())"), {"id": subject_id},
         )  # fmt: skip
         await record(session, Action.TASK_CLOSED, "task", subject_id, kind="planted", count=2, nothing=None)
         if crash:
@@ -51,8 +57,9 @@ async def run(database: Database, actor: Actor, statement: str, **values: object
         await session.execute(text(statement), values)
 
 
-async def test_an_event_tells_who_did_what_to_which_thing(app: Database, owner: Database, member: Member) -> None:
-    subject = uuid4()
+async def test_an_event_tells_who_did_what_to_which_thing(
+    app: Database, owner: Database, member: Member, subject: UUID
+) -> None:
     await act(app, member, subject)
     (event,) = await events_about(owner, subject)
     expected = (member.agency_id, member.member_id, "task_closed", "task", {"kind": "planted", "count": 2})
@@ -60,9 +67,8 @@ async def test_an_event_tells_who_did_what_to_which_thing(app: Database, owner: 
 
 
 async def test_the_workers_events_name_the_agency_and_no_member(
-    worker: Database, owner: Database, member: Member
+    worker: Database, owner: Database, member: Member, subject: UUID
 ) -> None:
-    subject = uuid4()
     await act(worker, Custodian(member.agency_id), subject)
     (event,) = await events_about(owner, subject)
     assert (event.agency_id, event.member_id) == (member.agency_id, None)
@@ -70,9 +76,8 @@ async def test_the_workers_events_name_the_agency_and_no_member(
 
 @pytest.mark.rule("U1")
 async def test_when_the_act_fails_neither_it_nor_its_event_is_there(
-    app: Database, owner: Database, member: Member
+    app: Database, owner: Database, member: Member, subject: UUID
 ) -> None:
-    subject = uuid4()
     with pytest.raises(RuntimeError):
         await act(app, member, subject, crash=True)
     assert await events_about(owner, subject) == []
@@ -82,10 +87,9 @@ async def test_when_the_act_fails_neither_it_nor_its_event_is_there(
 
 @pytest.mark.rule("U1")
 async def test_when_the_event_cannot_be_written_the_act_is_undone(
-    app: Database, worker: Database, owner: Database, member: Member
+    app: Database, worker: Database, owner: Database, member: Member, subject: UUID
 ) -> None:
     """Nobody in particular acts: the trail refuses the row, and takes the act with it."""
-    subject = uuid4()
     without_agency: list[tuple[Database, Actor]] = [(app, Nobody()), (worker, Dispatcher())]
     for database, actor in without_agency:
         with pytest.raises(DBAPIError):
@@ -95,7 +99,7 @@ async def test_when_the_event_cannot_be_written_the_act_is_undone(
         async with app.transaction(member) as session:
             await session.execute(
                 text("insert into task (agency_id, kind, subject_kind, subject_id, opened_at)"
-                     " values (acting_agency(), 'planted', 'task', :id, now())"), {"id": subject},
+                     " values (acting_agency(), 'planted', 'member', :id, now())"), {"id": subject},
             )  # fmt: skip
             await session.execute(text("select set_config('referralnet.member', '', true)"))
             await record(session, Action.TASK_CLOSED, "task", subject)
