@@ -117,6 +117,10 @@ class Service(FromPackage, Base):
 
 class Location(AtPlace, Base):
     __tablename__ = "location"
+    __table_args__ = (
+        UniqueConstraint("package", "source_id"),
+        Index("location_confidential_idx", "id", postgresql_where=text("confidential")),
+    )
     location_type: Mapped[str]
     url: Mapped[str | None]
     organization_id: Mapped[uuid.UUID | None] = reference("organization")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -165,9 +165,9 @@ async def test_nobody_writes_in_another_name_or_for_another_agency(
 
 
 async def test_auditors_read_their_own_agencys_trail_and_nobody_else_does(
-    app: Database, owner: Database, keyring: Keyring, member: Member
+    app: Database, owner: Database, keyring: Keyring, member: Member, subject: UUID
 ) -> None:
-    await act(app, member, uuid4())
+    await act(app, member, subject)
     strangers_agency = await make_agency(owner)
     readers = {
         "auditor": await make_member(owner, keyring, member.agency_id, [Role.AUDITOR]),

@@ -31,6 +31,7 @@ READ_BY_IDLE_WORKER = {
     "public.carrier_callback": "what the carrier said of a text, by id",
     "public.idempotency_key": "to remove old ones",
     "public.inbound_text": "sealed for the network until it is known whose it is",
+    "public.ladder_step": "which referral waits for an answer, and when somebody is told so",
     "public.notice": "which agency has something to do",
     "public.referral": "which have waited too long; the columns of the need are not granted",
     "public.referral_event": "what happened when, in codes",

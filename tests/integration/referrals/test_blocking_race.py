@@ -29,6 +29,8 @@ from tests.factories.blocks import Watched, block_colleague, make_watched, set_b
 from tests.factories.referrals import CATEGORIES, Look, Network, Sent, make_case, present, run, send
 from tests.integration.referrals.test_visiting import accepted
 
+# One reader opens more in these rounds than the cap of an hour allows.
+pytestmark = pytest.mark.usefixtures("uncapped")
 INTERLEAVINGS = 120
 SETTLED_SECONDS = 0.3
 Read = Callable[[AsyncSession, Member, Sent, Keyring], Awaitable[object]]
