@@ -15,6 +15,9 @@ from referralnet.database.acting import Operator
 from referralnet.database.transactions import Database
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
+# A script that rewrites a large directory takes minutes; one that waits for a lock makes everybody wait behind it.
+_STATEMENT_SECONDS_MAX = 3600
+_LOCK_SECONDS_MAX = 20
 
 
 async def migrate(owner_url: str) -> None:
@@ -24,13 +27,14 @@ async def migrate(owner_url: str) -> None:
         asyncpg.PostgresError: a script failed or waited too long for a lock; nothing has changed.
         sqlalchemy.exc.DBAPIError: the same, of a single statement.
     """
-    database = Database(owner_url, pooled=False)
+    database = Database(owner_url, pooled=False, command_timeout_seconds=_STATEMENT_SECONDS_MAX)
     event.listen(database.engine.sync_engine, "do_execute", _run_scripts_whole)
     try:
         async with database.transaction(Operator()) as session:
             connection = await session.connection()
             # Two processes that start together must not migrate together.
             await connection.execute(text("select pg_advisory_xact_lock(hashtext('referralnet migrations'))"))
+            await connection.execute(text(f"set local lock_timeout = '{_LOCK_SECONDS_MAX}s'"))
             await connection.run_sync(_upgrade)
     finally:
         await database.close()
