@@ -125,11 +125,11 @@ async def test_a_member_sees_no_colleague_of_another_agency(
 async def test_a_task_waits_once_for_its_own_agency_until_somebody_closes_it(
     app: Database, owner: Database, worker: Database, keyring: Keyring, coordinator: Member
 ) -> None:
-    subject = uuid4()
+    subject = coordinator.member_id
     for _ in range(2):
         async with worker.transaction(Custodian(coordinator.agency_id)) as session:
             await open_task(
-                session, agency_id=coordinator.agency_id, kind="text_unknown", subject_kind="text_message",
+                session, agency_id=coordinator.agency_id, kind="text_unknown", subject_kind="member",
                 subject_id=subject, now=CLOCK_STARTS_AT,
             )  # fmt: skip
     stranger = (await make_member(owner, keyring, await make_agency(owner))).actor
@@ -147,12 +147,15 @@ async def test_a_task_waits_once_for_its_own_agency_until_somebody_closes_it(
     assert caught.value.field == "taskId"
 
 
-async def test_a_task_whose_cause_is_gone_is_settled(app: Database, worker: Database, coordinator: Member) -> None:
-    now, subject, other = CLOCK_STARTS_AT, uuid4(), uuid4()
+async def test_a_task_whose_cause_is_gone_is_settled(
+    app: Database, owner: Database, worker: Database, keyring: Keyring, coordinator: Member
+) -> None:
+    colleague = (await make_member(owner, keyring, coordinator.agency_id)).actor
+    now, subject, other = CLOCK_STARTS_AT, coordinator.member_id, colleague.member_id
     async with worker.transaction(Custodian(coordinator.agency_id)) as session:
         for subject_id in (subject, other):
             await open_task(
-                session, agency_id=coordinator.agency_id, kind="call_back", subject_kind="referral",
+                session, agency_id=coordinator.agency_id, kind="call_back", subject_kind="member",
                 subject_id=subject_id, now=now, detail={"reason": "asked"},
             )  # fmt: skip
     async with app.transaction(coordinator) as session:
