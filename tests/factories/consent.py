@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from referralnet.consent.categories import Category
-from referralnet.consent.disclosures import make_disclosure
+from referralnet.consent.disclosures import Disclosure, make_disclosure, read_disclosure
 from referralnet.consent.minors import Purpose, Signer
 from referralnet.consent.releases import Method
 from referralnet.consent.signing import NewRelease, record_release
+from referralnet.database.acting import Member
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
+from tests.factories.identity import at_the_desk
 from tests.factories.survivors import (
     Custody,
     make_custody,
@@ -157,3 +160,14 @@ async def make_case(
             now=present(),
         )
     return Case(survivor_id, release_id, referral_id, disclosure_id)
+
+
+async def read(stage: Stage, actor: Member, referral_id: UUID, now: datetime | None = None) -> Disclosure:
+    """Read a referral's disclosure with a second factor of its own."""
+    return await read_as(stage, await at_the_desk(stage.app, actor), referral_id, now)
+
+
+async def read_as(stage: Stage, reader: Member, referral_id: UUID, now: datetime | None = None) -> Disclosure:
+    """Read it with the second factor that the reader has."""
+    async with stage.app.transaction(reader) as session:
+        return await read_disclosure(session, reader, referral_id, keyring=stage.keyring, now=now or present())

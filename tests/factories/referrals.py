@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.consent.categories import Category
+from referralnet.consent.disclosures import Disclosure, read_disclosure
 from referralnet.consent.minors import Purpose, Signer
 from referralnet.consent.releases import Method
 from referralnet.consent.signing import NewRelease, record_release
@@ -23,6 +24,7 @@ from referralnet.survivors.likeness import compare
 from referralnet.survivors.needs import AgeBand, NewNeed, Urgency, record_need
 from referralnet.survivors.recording import NewSurvivor, record_survivor
 from referralnet.survivors.search_keys import Traits
+from tests.factories.identity import at_the_desk
 
 CATEGORIES = frozenset({Category.IDENTITY, Category.NEEDS})
 Result = TypeVar("Result")
@@ -174,7 +176,17 @@ async def make_member(session: AsyncSession, agency_id: UUID, kind: AgencyKind, 
             "trained": (present() + TRAINED_FOR).date(),
         },
     )
-    return Member(member_id, agency_id, kind, roles, uuid4(), present())
+    session_id, now = uuid4(), present()
+    await session.execute(
+        text("""
+            insert into member_session
+              (id, member_id, kind, token_hash, created_at, last_seen_at, expires_at, stepped_up_at)
+            values (:id, :member, 'api', :hash, :now, :now, :expires, :now)
+        """),
+        {"id": session_id, "member": member_id, "hash": session_id.bytes, "now": now,
+         "expires": now + timedelta(days=1)},
+    )  # fmt: skip
+    return Member(member_id, agency_id, kind, roles, session_id, now)
 
 
 async def _agency(session: AsyncSession, kind: AgencyKind) -> UUID:
@@ -218,3 +230,9 @@ async def _beds(session: AsyncSession, service_id: UUID, agency_id: UUID, beds: 
         {**values, "agency": agency_id},
     )
     return capacity_id
+
+
+async def read_at_the_desk(app: Database, member: Member, referral_id: UUID, keyring: Keyring) -> Disclosure:
+    """Read a referral's disclosure with a second factor of its own."""
+    reader = await at_the_desk(app, member)
+    return await run(app, reader, read_disclosure, referral_id, keyring=keyring, now=present())

@@ -55,6 +55,7 @@ class GraphProbe:
         self._endpoint = GraphQLEndpoint(schema, resources)
         self._schema: GraphQLSchema = schema._schema
         self._missing: dict[tuple[str, str], bytes] = {}
+        self._opened: set[tuple[str, UUID]] = set()
         self.questions = {name: _question(name, field) for name, field in _roots(self._schema.query_type)}
         self.mutations = {
             name: _question(name, field)
@@ -90,7 +91,10 @@ class GraphProbe:
             if self._plain(answer) != await self._of_nothing(actor, question):
                 self._report.tell(actor, case, f"{name}(), answered {answer}")
         elif actor.roles & DUTIES.get(name, set()) and not (answer.get("data") or {}).get(name):
-            self._report.withheld(actor, Token(thing, case), f"{name}: {answer}")
+            if (actor.name, wanted) not in self._opened:
+                self._report.withheld(actor, Token(thing, case), f"{name}: {answer}")
+        elif thing is Thing.OPENED:
+            self._opened.add((actor.name, wanted))  # U1: with this code it is opened once
 
     @staticmethod
     def _is_theirs(actor: Actor, case: Case, thing: Thing) -> bool:
@@ -196,7 +200,7 @@ class GraphProbe:
             self._world.agency_ids[actor.agency],
             AgencyKind(AGENCIES[actor.agency]),
             frozenset(Role(role) for role in actor.roles),
-            uuid4(),
+            self._world.session_ids[actor.name],
             self._world.now if actor.fresh else None,
         )
 

@@ -141,7 +141,7 @@ def target_learns(actor: Actor, case: Case, thing: Thing, category: str) -> bool
         case Thing.COPY | Thing.NOTE:
             return copied
         case Thing.FACTS:
-            return copied and category in case.released  # C1
+            return False  # U1: in the transaction that noted the reading, and this one only looks
         case Thing.OPENED:
             return copied and category in case.released and actor.fresh  # A5
         case _:

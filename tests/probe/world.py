@@ -78,6 +78,7 @@ class World:
     member_ids: dict[str, UUID] = field(default_factory=dict)
     actors: list[Actor] = field(default_factory=list)
     secrets_of_sessions: dict[str, str] = field(default_factory=dict)
+    session_ids: dict[str, UUID] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
     ids: dict[int, dict[str, UUID]] = field(default_factory=dict)
     """For each case the ids of what there is of it, by name."""
@@ -163,7 +164,7 @@ def _member(world: World, rows: dict[str, list[dict[str, Any]]], actor: Actor, *
          "disabled_at": None if works else world.now}
     )  # fmt: skip
     world.secrets_of_sessions[actor.name] = secret = secrets.token_urlsafe(16)
-    session_id = _uuid()
+    session_id = world.session_ids[actor.name] = _uuid()
     _register(world, "public.member_session", session_id, Token(Thing.OWN, holder=actor.name))
     rows.setdefault("public.member_session", []).append(
         {"id": session_id, "member_id": member_id, "kind": "api", "token_hash": token_hash(secret),

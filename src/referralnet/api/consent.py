@@ -18,7 +18,7 @@ from referralnet.consent import disclosures, releases
 from referralnet.consent.ending import Via
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission
-from referralnet.referrals import withdrawing
+from referralnet.referrals import updating, withdrawing
 
 
 @strawberry.type(description="One fact that was released.")
@@ -38,9 +38,27 @@ class DisclosedCategory:
 )
 class Disclosure:
     id: UUID
+    version: int = strawberry.field(description="Counts from 1 under one release; an update is the next.")
     made_at: datetime
     expires_at: datetime
     categories: list[DisclosedCategory]
+
+
+@strawberry.type(
+    description="What has changed in her record since it was told for a referral; nothing is told by asking."
+)
+class UpdateToShare:
+    version: int = strawberry.field(description="The newest that was made.")
+    made_at: datetime
+    changed_categories: list[Category] = strawberry.field(description="Empty where nothing has.")
+
+
+@strawberry.type(description="What was sealed anew for the target of a referral, under the release that is in force.")
+class UpdateShared:
+    id: UUID
+    version: int
+    made_at: datetime
+    categories: list[Category]
 
 
 @strawberry.type(
@@ -50,6 +68,7 @@ class ConsentWithdrawn:
     releases: list[Release]
 
 
+ShareUpdateResult = Annotated[UpdateShared | Refused, strawberry.union("ShareUpdateResult")]
 WithdrawConsentResult = Annotated[ConsentWithdrawn | Refused, strawberry.union("WithdrawConsentResult")]
 
 
@@ -63,6 +82,7 @@ class ConsentQuery:
             )
             return Disclosure(
                 id=found.id,
+                version=found.version,
                 made_at=found.made_at,
                 expires_at=found.expires_at,
                 categories=[
@@ -74,9 +94,32 @@ class ConsentQuery:
                 ],
             )
 
+    @strawberry.field(
+        description="Which categories of what was told for a referral have changed since, for its sender."
+    )
+    async def update_to_share(self, info: Info, referral_id: UUID) -> UpdateToShare:
+        async with info.context.reading(Permission.SEND_REFERRALS) as (session, actor):
+            keyring, now = info.context.resources.keyring, info.context.now
+            news = await updating.update_to_share(session, actor, referral_id, keyring=keyring, now=now)
+            return UpdateToShare(version=news.version, made_at=news.made_at, changed_categories=sorted(news.changed))
+
 
 @strawberry.type
 class ConsentMutation:
+    @strawberry.mutation(description="Seal what is true today for the target, under the release that is in force.")
+    async def share_update(self, info: Info, idempotency_key: str, referral_id: UUID) -> ShareUpdateResult:
+        async def act(session: AsyncSession, actor: Member) -> UUID:
+            keyring, now = info.context.resources.keyring, info.context.now
+            return await updating.share_update(session, actor, referral_id, keyring=keyring, now=now)
+
+        async def show(session: AsyncSession, actor: Member, disclosure_id: UUID) -> UpdateShared:
+            made = await updating.shared(session, actor, disclosure_id)
+            return UpdateShared(
+                id=made.id, version=made.version, made_at=made.made_at, categories=sorted(made.categories)
+            )
+
+        return await perform(info, Permission.SEND_REFERRALS, idempotency_key, referral_id, act=act, show=show)
+
     @strawberry.mutation(description="She takes one release back, and with it what stands on it, in one moment.")
     async def withdraw_release(
         self, info: Info, idempotency_key: str, release_id: UUID, via: Via

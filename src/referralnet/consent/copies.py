@@ -29,6 +29,7 @@ class Because(StrEnum):
     """Why a copy was made; the trail and the accounting say it."""
 
     SENT = "sent"
+    UPDATE = "update"
     RENEWAL = "renewal"
     NARROWING = "narrowing"
 
@@ -42,6 +43,7 @@ async def store_copy(
     referral_id: UUID,
     because: Because,
     now: datetime,
+    version: int = 1,
 ) -> UUID:
     """Seal what is told under the release's key, for its recipient, with its row in the trail."""
     disclosure_id = uuid4()
@@ -52,6 +54,7 @@ async def store_copy(
         "release_id": released.id,
         "data_key_id": key.id,
         "referral_id": referral_id,
+        "version": version,
         "made_at": now,
     }
     await session.execute(insert(DisclosureMade).values(made).inline())
@@ -110,7 +113,7 @@ async def _newest(session: AsyncSession, release_id: UUID, referral_ids: Sequenc
         select(DisclosureMade.referral_id, DisclosureMade.id)
         .ext(distinct_on(DisclosureMade.referral_id))
         .where(DisclosureMade.release_id == release_id, DisclosureMade.referral_id.in_(referral_ids))
-        .order_by(DisclosureMade.referral_id, DisclosureMade.made_at.desc())
+        .order_by(DisclosureMade.referral_id, DisclosureMade.version.desc())
     )
     return {row.referral_id: row.id for row in await session.execute(columns)}
 

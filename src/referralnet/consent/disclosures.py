@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Uuid, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -17,16 +18,19 @@ from referralnet.consent.judging import Released, judge
 from referralnet.consent.refusals import AlreadyDisclosed, NoLiveRelease
 from referralnet.consent.releases import find_released, known_categories
 from referralnet.consent.sealed_items import open_item, told_of
-from referralnet.consent.tables import DisclosureItem, DisclosureMade, SurvivorRelease
+from referralnet.consent.tables import DisclosureItem, DisclosureMade, DisclosureReading, SurvivorRelease
 from referralnet.consent.withdrawal_lock import hold_release_open
 from referralnet.database.acting import Custodian, Member
 from referralnet.encryption.data_keys import KeyGone, load_data_key
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.access import Permission, require
 from referralnet.identity.hourly_caps import require_below_cap
-from referralnet.identity.step_up import require_fresh
+from referralnet.identity.step_up import FRESH_FOR, StepUpNeeded, require_fresh
+from referralnet.identity.tables import MemberSession
+from referralnet.identity.tasks import settle_tasks
 from referralnet.survivors.facts import open_facts
 
+NEWS_TASK = "read_updated_disclosure"
 _SUCCESSORS_MAX = 3
 
 
@@ -36,6 +40,7 @@ class Disclosure:
 
     id: UUID
     categories: dict[Category, dict[str, str]] = field(repr=False)
+    version: int
     made_at: datetime
     expires_at: datetime
 
@@ -82,7 +87,7 @@ async def read_disclosure(
     """Open the disclosure of an accepted referral to its recipient; the row in the trail commits with the read (U1).
 
     Raises:
-        StepUpNeeded: no second factor within the last five minutes.
+        StepUpNeeded: no second factor within the last five minutes, or this disclosure was read with it already.
         HourlyCapReached: the member opened as many as the hour allows.
         NoLiveRelease: nothing to read, for whatever reason: never made, not accepted, expired, withdrawn, not yours.
             Which one it is, is not told (C6).
@@ -91,42 +96,79 @@ async def read_disclosure(
     require_fresh(actor, now)
     # Before anything is looked for, so that the cap answers the same whether there is something to read or not (C6).
     await require_below_cap(session, Action.DISCLOSURE_READ)
-    found, items = await _newest_held_open(session, referral_id)
-    # Without an expiry the release is not live, or names another agency than the reader's: its own custodian's, say.
-    if items[0].expires_at is None or now >= items[0].expires_at:
+    found = await _newest_held_open(session, actor, referral_id, now)
+    items = await _items(session, found.id)
+    if not items:
         raise NoLiveRelease
     seen = [item.category for item in items]
     await record(
         session, Action.DISCLOSURE_READ, "disclosure", found.id, release=str(found.release_id), categories=seen
     )
     try:
-        key = await load_data_key(session, keyring, items[0].data_key_id)
+        key = await load_data_key(session, keyring, found.data_key_id)
     except KeyGone:
         raise NoLiveRelease from None
+    if found.version > 1:
+        await settle_tasks(session, NEWS_TASK, referral_id, now=now)
     return Disclosure(
         id=found.id,
         categories={Category(item.category): open_item(key, found.id, item.category, item.sealed) for item in items},
-        made_at=items[0].made_at,
-        expires_at=items[0].expires_at,
+        version=found.version,
+        made_at=found.made_at,
+        expires_at=found.expires_at,
     )
 
 
-async def _newest_held_open(session: AsyncSession, referral_id: UUID) -> tuple[Any, list[Any]]:
-    """The newest disclosure and its items. From then on nobody can end its release, and what was ended before is seen
-    as ended: the lock is older than the snapshot of the statement that reads the items.
+async def _newest_held_open(session: AsyncSession, actor: Member, referral_id: UUID, now: datetime) -> Any:
+    """The newest disclosure, its reading noted. From then on nobody can end its release, and what was ended before is
+    seen as ended: the lock is older than the snapshots of the statements that follow it.
     """
-    newest = select(DisclosureMade.id, DisclosureMade.release_id).where(DisclosureMade.referral_id == referral_id)
-    newest = newest.order_by(DisclosureMade.made_at.desc(), DisclosureMade.id).limit(1)
     waited_for: list[UUID] = []
     while True:
-        found = (await session.execute(newest)).one_or_none()
+        found = await _newest(session, DisclosureMade.referral_id == referral_id)
         # A release whose place was taken while we waited for it leaves another disclosure to read.
         if found is None or found.id in waited_for or len(waited_for) == _SUCCESSORS_MAX:
             raise NoLiveRelease
         waited_for.append(found.id)
         await hold_release_open(session, found.release_id)
-        if items := await _visible_items(session, found.id):
-            return found, items
+        held = await _newest(session, DisclosureMade.id == found.id)
+        # Without an expiry the release is not live, or names another agency than the reader's: its custodian's, say.
+        if held is not None and held.expires_at is not None and now < held.expires_at:
+            await _note_reading(session, actor, held)
+            return held
+
+
+async def _newest(session: AsyncSession, which: ColumnElement[bool]) -> Any:
+    columns = select(
+        DisclosureMade.id,
+        DisclosureMade.release_id,
+        DisclosureMade.recipient_agency_id,
+        DisclosureMade.data_key_id,
+        DisclosureMade.version,
+        DisclosureMade.made_at,
+        func.live_until(DisclosureMade.release_id).label("expires_at"),
+    )
+    newest = columns.where(which).order_by(DisclosureMade.made_at.desc(), DisclosureMade.version.desc()).limit(1)
+    return (await session.execute(newest)).one_or_none()
+
+
+async def _note_reading(session: AsyncSession, actor: Member, held: Any) -> None:
+    """One reading for each second factor; row security opens the items in the transaction that noted it."""
+    # From the session itself: where it stepped up anew meanwhile, the factor that this request came with is an old one.
+    own = select(
+        literal(held.id, Uuid()),
+        literal(held.recipient_agency_id, Uuid()),
+        MemberSession.member_id,
+        MemberSession.stepped_up_at,
+    ).where(
+        MemberSession.id == actor.session_id,
+        MemberSession.stepped_up_at == actor.stepped_up_at,
+        MemberSession.stepped_up_at > func.statement_timestamp() - FRESH_FOR,
+    )
+    columns = ["disclosure_id", "agency_id", "member_id", "stepped_up_at"]
+    reading = insert(DisclosureReading).from_select(columns, own, include_defaults=False).on_conflict_do_nothing()
+    if await session.scalar(reading.returning(DisclosureReading.disclosure_id)) is None:
+        raise StepUpNeeded(detail="Each code opens it once.")
 
 
 async def _require_unused(session: AsyncSession, referral_id: UUID, release_id: UUID) -> None:
@@ -146,17 +188,7 @@ async def _released(session: AsyncSession, release_id: UUID, survivor_id: UUID) 
     return released
 
 
-async def _visible_items(session: AsyncSession, disclosure_id: UUID) -> list[Any]:
-    expires_at = func.live_until(DisclosureMade.release_id).label("expires_at")
-    columns = (
-        select(
-            DisclosureItem.category,
-            DisclosureItem.sealed,
-            DisclosureMade.data_key_id,
-            DisclosureMade.made_at,
-            expires_at,
-        )
-        .join(DisclosureMade, DisclosureMade.id == DisclosureItem.disclosure_id)
-        .where(DisclosureMade.id == disclosure_id)
-    )
-    return list(await session.execute(columns.order_by(DisclosureItem.category)))
+async def _items(session: AsyncSession, disclosure_id: UUID) -> list[Any]:
+    columns = select(DisclosureItem.category, DisclosureItem.sealed)
+    own = columns.where(DisclosureItem.disclosure_id == disclosure_id)
+    return list(await session.execute(own.order_by(DisclosureItem.category)))

@@ -93,3 +93,9 @@ class NothingLeftToRelease(Refusal):
     """Narrowing leaves out a category or shortens the time, and leaves something. To end it all, withdraw it."""
 
     code = "NOTHING_LEFT_TO_RELEASE"
+
+
+class NothingNew(Refusal):
+    """What was told is what is recorded: there is no update to share."""
+
+    code = "NOTHING_NEW"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralnet.database.tables import Base
@@ -66,6 +67,7 @@ class DisclosureMade(Base):
     release_id: Mapped[UUID]
     data_key_id: Mapped[UUID]
     referral_id: Mapped[UUID]
+    version: Mapped[int] = mapped_column(SmallInteger)
     made_at: Mapped[datetime]
 
 
@@ -77,6 +79,18 @@ class DisclosureItem(Base):
     disclosure_id: Mapped[UUID] = mapped_column(primary_key=True)
     category: Mapped[str] = mapped_column(primary_key=True)
     sealed: Mapped[bytes]
+
+
+class DisclosureReading(Base):
+    """One reading by one member after one second factor; `transaction_id` is the database's, and opens the items."""
+
+    __tablename__ = "disclosure_reading"
+
+    disclosure_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    member_id: Mapped[UUID] = mapped_column(primary_key=True)
+    stepped_up_at: Mapped[datetime] = mapped_column(primary_key=True)
+    read_at: Mapped[datetime]
 
 
 class HandoffMade(Base):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from referralnet.audit.recording import Action
 from referralnet.consent.categories import Category
-from referralnet.consent.disclosures import Disclosure, make_disclosure, read_disclosure
+from referralnet.consent.disclosures import make_disclosure, read_disclosure
 from referralnet.consent.ending import Via, end_release
 from referralnet.consent.refusals import (
     AlreadyDisclosed,
@@ -24,7 +25,7 @@ from referralnet.consent.refusals import (
     ReleaseWithdrawn,
     UnknownCategory,
 )
-from referralnet.database.acting import Member, Role
+from referralnet.database.acting import Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.sealing import SealBroken
 from referralnet.errors import NotPermitted
@@ -38,8 +39,10 @@ from tests.factories.consent import (
     make_release,
     move_referral,
     move_release,
+    read,
+    read_as,
 )
-from tests.factories.identity import make_member
+from tests.factories.identity import at_the_desk, make_member
 from tests.factories.survivors import make_survivor, new_need, new_plan, new_survivor, present
 
 
@@ -57,11 +60,6 @@ async def make(stage: Stage, release_id: UUID, survivor_id: UUID, **changes: obj
     }
     async with stage.app.transaction(actor) as session:
         return await make_disclosure(session, actor, keyring=stage.keyring, **values)  # type: ignore[arg-type]
-
-
-async def read(stage: Stage, actor: Member, referral_id: UUID, now: datetime | None = None) -> Disclosure:
-    async with stage.app.transaction(actor) as session:
-        return await read_disclosure(session, actor, referral_id, keyring=stage.keyring, now=now or present())
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -176,7 +174,7 @@ async def test_one_second_after_expiry_the_recipient_reads_nothing(stage: Stage)
     late = disclosure.expires_at + timedelta(seconds=1)
     # The program's own clock says so, though the database's does not.
     with pytest.raises(NoLiveRelease):
-        await read(stage, replace(stage.partners.recipient.intake, stepped_up_at=late), case.referral_id, now=late)
+        await read_as(stage, replace(stage.partners.recipient.intake, stepped_up_at=late), case.referral_id, now=late)
     # And the database's own clock, though the program's does not.
     await move_release(stage, case.release_id, starts="-10 days", expires="-1 second")
     with pytest.raises(NoLiveRelease):
@@ -247,7 +245,7 @@ async def test_reading_wants_a_fresh_second_factor(stage: Stage, case: Case, ste
     stepped_up_at = None if stepped_up is None else present() - stepped_up
     stale = replace(stage.partners.recipient.intake, stepped_up_at=stepped_up_at)
     with pytest.raises(StepUpNeeded):
-        await read(stage, stale, case.referral_id)
+        await read_as(stage, stale, case.referral_id)
 
 
 @pytest.mark.rule("A1")
@@ -271,7 +269,7 @@ async def test_no_combination_of_roles_reads_past_the_release(stage: Stage, owne
 @pytest.mark.rule("U1")
 @pytest.mark.rule("U3")
 async def test_a_read_and_its_row_in_the_trail_commit_together(stage: Stage) -> None:
-    case, reader = await make_case(stage), stage.partners.recipient.intake
+    case, reader = await make_case(stage), await at_the_desk(stage.app, stage.partners.recipient.intake)
     trail = "select member_id, agency_id, detail from audit_event where action = 'disclosure_read' and subject_id = $1"
 
     async def read_and_fail() -> None:
@@ -316,3 +314,23 @@ async def test_an_item_moved_to_another_category_or_disclosure_does_not_open(sta
             await read(stage, stage.partners.recipient.intake, case.referral_id)
         await stage.superuser.execute(move, case.disclosure_id, "identity", kept)
     assert (await read(stage, stage.partners.recipient.intake, case.referral_id)).categories[Category.IDENTITY]
+
+
+@pytest.mark.rule("A5")
+async def test_each_second_factor_opens_a_disclosure_once(stage: Stage) -> None:
+    case, other = await make_case(stage), await make_case(stage)
+    reader = await at_the_desk(stage.app, stage.partners.recipient.intake)
+    assert (await read_as(stage, reader, case.referral_id)).id == case.disclosure_id
+    with pytest.raises(StepUpNeeded):
+        await read_as(stage, reader, case.referral_id)
+    assert (await read_as(stage, reader, other.referral_id)).id == other.disclosure_id
+    assert (await read(stage, reader, case.referral_id)).id == case.disclosure_id
+    readings = "select count(*) from audit_event where action = 'disclosure_read' and subject_id = $1"
+    assert await stage.superuser.fetchval(readings, case.disclosure_id) == 2
+
+
+@pytest.mark.rule("A5")
+async def test_of_two_readings_at_once_with_one_second_factor_one_is_shown(stage: Stage) -> None:
+    case, reader = await make_case(stage), await at_the_desk(stage.app, stage.partners.recipient.intake)
+    both = await asyncio.gather(*(read_as(stage, reader, case.referral_id) for _ in range(2)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in both) == ["Disclosure", "StepUpNeeded"]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.consent.categories import Category
 from referralnet.consent.ending import Via, end_release
-from referralnet.database.acting import Actor, Nobody, Role
+from referralnet.database.acting import Actor, Member, Nobody, Role
 from referralnet.database.transactions import Database
 from tests.factories.consent import Case, Stage, make_case, make_release, move_referral, move_release
-from tests.factories.identity import make_member
+from tests.factories.identity import at_the_desk, make_member
 from tests.factories.survivors import make_survivor, present
 
 CASE_TABLES = (
@@ -27,7 +31,7 @@ CASE_TABLES = (
     "disclosure_item",
     "keystore.data_key",
 )
-PASSED_ON = {"disclosure", "disclosure_item", "keystore.data_key"}
+PASSED_ON = {"disclosure", "keystore.data_key"}
 ROLES_WITHOUT_CASES = ("agency_admin", "network_admin", "auditor")
 
 
@@ -39,15 +43,43 @@ async def visible(stage: Stage, actor: Actor) -> dict[str, int]:
         }
 
 
-async def readable(stage: Stage, actor: Actor, case: Case) -> dict[str, int]:
-    """How much of one disclosure the actor sees: its row, its items, its key."""
+async def note_reading(session: AsyncSession, case: Case, reader: Member) -> None:
+    """Note a reading by hand-written SQL, with its row in the trail, where the reader may."""
+    noted = await session.scalar(
+        text("""
+            insert into disclosure_reading (disclosure_id, agency_id, member_id, stepped_up_at)
+            select id, acting_agency(), acting_member(), :stepped_up_at from disclosure
+            where id = :id and recipient_agency_id = acting_agency() returning disclosure_id
+        """),
+        {"id": case.disclosure_id, "stepped_up_at": reader.stepped_up_at},
+    )
+    if noted is not None:
+        await write_down(session, "disclosure_read", case.disclosure_id)
+
+
+async def write_down(session: AsyncSession, action: str, disclosure_id: UUID, **codes: str) -> None:
+    """A row of the trail by hand-written SQL."""
+    await session.execute(
+        text("""
+            insert into audit_event (id, agency_id, member_id, action, subject_kind, subject_id, detail)
+            values (gen_random_uuid(), acting_agency(), acting_member(), :action, 'disclosure', :id,
+              cast(:detail as jsonb))
+        """),
+        {"action": action, "id": disclosure_id, "detail": json.dumps(codes)},
+    )
+
+
+async def readable(stage: Stage, actor: Member, case: Case) -> dict[str, int]:
+    """How much of one disclosure the actor sees in the transaction of a reading: its row, its items, its key."""
     queries = {
         "disclosure": "select count(*) from disclosure where id = :disclosure",
         "item": "select count(*) from disclosure_item where disclosure_id = :disclosure",
         "key": """select count(*) from keystore.data_key
                   where id in (select data_key_id from disclosure where id = :disclosure)""",
     }
-    async with stage.app.transaction(actor) as session:
+    reader = await at_the_desk(stage.app, actor)
+    async with stage.app.transaction(reader) as session:
+        await note_reading(session, case, reader)
         return {
             name: (await session.execute(text(query), {"disclosure": case.disclosure_id})).scalar_one()
             for name, query in queries.items()
@@ -160,7 +192,9 @@ async def test_asking_whether_a_release_lives_answers_the_recipient_alone(stage:
     assert await answer(stage.partners.stranger.intake, uuid4()) is None
 
 
-async def _insert_disclosure(stage: Stage, release_id: UUID, like: Case, **values: UUID) -> None:
+async def _insert_disclosure(
+    stage: Stage, release_id: UUID, like: Case, *, written_down: bool = True, **values: UUID
+) -> None:
     """What a custodian's hand-written SQL would do, past every check in Python."""
     parameters = {
         "agency": stage.partners.custodian.agency_id,
@@ -170,15 +204,19 @@ async def _insert_disclosure(stage: Stage, release_id: UUID, like: Case, **value
         **values,
     }
     async with stage.app.transaction(stage.partners.custodian.coordinator) as session:
+        disclosure_id = uuid4()
         await session.execute(
             text("""
                 insert into disclosure
                   (id, agency_id, recipient_agency_id, release_id, data_key_id, referral_id, made_at)
-                select gen_random_uuid(), :agency, :recipient, :release, release.data_key_id, :referral, now()
+                select :id, :agency, :recipient, :release, release.data_key_id, :referral, now()
                 from release where id = :release
             """),
-            parameters,
+            {"id": disclosure_id, **parameters},
         )
+        if written_down:
+            about = {"release": str(release_id), "recipient": str(parameters["recipient"])}
+            await write_down(session, "disclosure_made", disclosure_id, **about)
 
 
 @pytest.mark.rule("C2")
@@ -318,3 +356,42 @@ async def test_an_outsider_s_attempt_on_a_release_or_a_key_fails_as_for_one_that
                 await session.execute(text(attempt), {name: given[name] for name in given if f":{name}" in attempt})
         told.add(str(refused.value.orig).replace(str(wanted), "…"))
     assert len(told) == 1, told
+
+
+@pytest.mark.rule("C11")
+async def test_the_database_keeps_no_disclosure_and_no_reading_without_its_row_in_the_trail(stage: Stage) -> None:
+    case = await make_case(stage)
+    release_id = await make_release(stage, case.survivor_id)
+    with pytest.raises(DBAPIError, match="not without its row"):
+        await _insert_disclosure(stage, release_id, case, written_down=False)
+    reader = await at_the_desk(stage.app, stage.partners.recipient.intake)
+    with pytest.raises(DBAPIError, match="not without its row"):
+        async with stage.app.transaction(reader) as session:
+            await session.execute(
+                text("insert into disclosure_reading (disclosure_id, agency_id, member_id, stepped_up_at)"
+                     " values (:id, acting_agency(), acting_member(), :stepped_up_at)"),
+                {"id": case.disclosure_id, "stepped_up_at": reader.stepped_up_at},
+            )  # fmt: skip
+
+
+@pytest.mark.rule("U1")
+async def test_without_a_reading_in_the_same_transaction_the_database_shows_the_recipient_no_item(
+    stage: Stage, case: Case
+) -> None:
+    assert (await readable(stage, stage.partners.recipient.intake, case))["item"] == 3
+    async with stage.app.transaction(stage.partners.recipient.intake) as session:
+        left = await session.execute(text("select count(*) from disclosure_item"))
+        assert left.scalar_one() == 0, "an earlier reading opens nothing later"
+
+
+@pytest.mark.rule("A5")
+async def test_the_database_notes_a_reading_with_a_fresh_second_factor_of_one_s_own_alone(
+    stage: Stage, case: Case
+) -> None:
+    reader = await at_the_desk(stage.app, stage.partners.recipient.intake)
+    stale = await at_the_desk(stage.app, stage.partners.recipient.intake, now=present() - timedelta(minutes=6))
+    other = await at_the_desk(stage.app, stage.partners.recipient.auditor)
+    for stepped_up_at in (present(), stale.stepped_up_at, other.stepped_up_at):
+        with pytest.raises(DBAPIError, match="row-level security"):
+            async with stage.app.transaction(reader) as session:
+                await note_reading(session, case, replace(reader, stepped_up_at=stepped_up_at))

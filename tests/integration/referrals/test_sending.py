@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.consent.categories import Category
-from referralnet.consent.disclosures import read_disclosure
 from referralnet.consent.ending import Via, end_release
 from referralnet.consent.refusals import CategoryNotReleased, ReleaseNamesAnotherAgency, ReleaseWithdrawn
 from referralnet.database.acting import Member, Role
@@ -24,7 +23,18 @@ from referralnet.referrals.lifecycle import Event, Status
 from referralnet.referrals.reading import inbox, referral
 from referralnet.referrals.sending import TargetNotAMember, send_referral
 from referralnet.survivors.needs import NeedClosed, NeedEnd, close_need
-from tests.factories.referrals import CATEGORIES, Look, Network, Tasks, make_case, make_network, present, run, send
+from tests.factories.referrals import (
+    CATEGORIES,
+    Look,
+    Network,
+    Tasks,
+    make_case,
+    make_network,
+    present,
+    read_at_the_desk,
+    run,
+    send,
+)
 
 
 async def attempt(app: Database, network: Network, keyring: Keyring, **changed: Any) -> UUID:
@@ -95,9 +105,9 @@ async def test_the_released_categories_open_after_acceptance_and_no_others(
 ) -> None:
     sent = await send(app, network, keyring, now=present())
     with pytest.raises(Refusal):
-        await run(app, network.intake, read_disclosure, sent.id, keyring=keyring, now=present())
+        await read_at_the_desk(app, network.intake, sent.id, keyring)
     await run(app, network.intake, accept, sent.id, now=present())
-    disclosed = await run(app, network.intake, read_disclosure, sent.id, keyring=keyring, now=present())
+    disclosed = await read_at_the_desk(app, network.intake, sent.id, keyring)
     assert set(disclosed.categories) == CATEGORIES
 
 

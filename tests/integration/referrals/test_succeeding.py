@@ -14,7 +14,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from referralnet.consent.categories import Category
-from referralnet.consent.disclosures import read_disclosure
 from referralnet.consent.ending import Via
 from referralnet.consent.minors import Signer
 from referralnet.consent.proposing import propose_renewal
@@ -37,8 +36,10 @@ from referralnet.jobs.work import Work
 from referralnet.referrals.answering import accept
 from referralnet.referrals.succeeding import narrow_release, sign_release
 from referralnet.referrals.withdrawing import mark_release_entered_in_error, withdraw_consent
-from tests.factories.referrals import CATEGORIES, Look, Network, Sent, Tasks, present, run, send
+from tests.factories.referrals import CATEGORIES, Look, Network, Sent, Tasks, present, read_at_the_desk, run, send
 from tests.factories.work import make_work
+
+pytestmark = pytest.mark.usefixtures("uncapped")
 
 ON_PAPER = Signed(Signer.SURVIVOR, Method.WRITTEN)
 ONLY_NEEDS = frozenset({Category.NEEDS})
@@ -52,8 +53,7 @@ async def accepted(app: Database, network: Network, keyring: Keyring) -> Sent:
 
 
 async def read(app: Database, network: Network, keyring: Keyring, sent: Sent) -> dict[Category, dict[str, str]]:
-    found = await run(app, network.intake, read_disclosure, sent.id, keyring=keyring, now=present())
-    return found.categories
+    return (await read_at_the_desk(app, network.intake, sent.id, keyring)).categories
 
 
 async def renewal(app: Database, network: Network, release_id: UUID) -> UUID:

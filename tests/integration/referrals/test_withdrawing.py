@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 
 from referralnet.appointments.tables import Mode
-from referralnet.consent.disclosures import read_disclosure
 from referralnet.consent.ending import Via
 from referralnet.consent.refusals import ReleaseWithdrawn
 from referralnet.database.acting import Custodian, Role
@@ -31,6 +30,7 @@ from tests.factories.referrals import (
     make_member,
     make_network,
     present,
+    read_at_the_desk,
     run,
     send,
 )
@@ -88,14 +88,14 @@ async def test_one_withdrawal_ends_access_referral_visit_bed_and_texts_together(
     await accept_and_book(app, network, made)
     text_id = await plan_text(databases["worker"], network, made, made.id, present())
     text_about_another = await plan_text(databases["worker"], network, made, other.id, present())
-    assert (await run(app, network.intake, read_disclosure, made.id, keyring=keyring, now=present())).categories
+    assert (await read_at_the_desk(app, network.intake, made.id, keyring)).categories
 
     whose = {"release_id": made.release_id} if by_release else {"survivor_id": made.survivor_id}
     summary = await run(app, network.coordinator, withdraw_consent, via=Via.ORAL, now=present(), **whose)
 
     assert (summary.releases_ended, summary.referrals_closed, summary.texts_cancelled) == (1, 1, 1 if by_release else 2)
     with pytest.raises(Refusal):
-        await run(app, network.intake, read_disclosure, made.id, keyring=keyring, now=present())
+        await read_at_the_desk(app, network.intake, made.id, keyring)
     row = await run(app, network.intake, referral, made.id)
     assert (row.status, row.status_reason, row.holds_unit) == (Status.CANCELLED, "consent_withdrawn", False)
     assert await look("select available, held from service_capacity where id = $1", network.capacity_id) == [

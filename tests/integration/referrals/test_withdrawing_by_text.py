@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from referralnet.appointments.tables import Mode
-from referralnet.consent.disclosures import read_disclosure
 from referralnet.consent.refusals import NoLiveRelease
 from referralnet.database.acting import Nobody
 from referralnet.database.transactions import Database
@@ -21,7 +20,7 @@ from referralnet.messaging.receiving import keep_inbound
 from referralnet.referrals.answering import accept
 from referralnet.referrals.visiting import schedule_visit
 from referralnet.survivors.contact_plans import keep_contact_plan
-from tests.factories.referrals import Look, Network, Sent, Tasks, make_network, present, run, send
+from tests.factories.referrals import Look, Network, Sent, Tasks, make_network, present, read_at_the_desk, run, send
 from tests.factories.survivors import new_plan
 from tests.factories.work import make_work
 
@@ -127,7 +126,7 @@ async def test_her_text_ends_everything_in_one_moment_and_the_trail_says_that_it
     await write(app, work, phone, body)
     assert await standing(look, sent) == ENDED
     with pytest.raises(NoLiveRelease):
-        await run(app, network.intake, read_disclosure, sent.id, keyring=keyring, now=present())
+        await read_at_the_desk(app, network.intake, sent.id, keyring)
     source, target = network.coordinator.agency_id, network.intake.agency_id
     assert await open_tasks(sent.survivor_id) == {(source, "consent_ended_by_text")}
     assert await open_tasks(sent.id) == {(target, "referral_is_over")}

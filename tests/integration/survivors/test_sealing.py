@@ -21,6 +21,7 @@ from referralnet.survivors.phone_numbers import NewPhone, PhoneKind
 from referralnet.survivors.revealing import reveal_survivor
 from referralnet.survivors.searching import Asked, search_survivors
 from tests.factories.consent import Stage, make_case, make_partners
+from tests.factories.identity import at_the_desk
 from tests.factories.survivors import Houses, make_survivor, new_plan, new_survivor, present, tables_that_show
 
 SEALED = ("given_name", "family_name", "date_of_birth")
@@ -121,7 +122,7 @@ async def test_no_table_shows_a_canary_in_the_clear(owner: Database, houses: Hou
         (found,) = await search_survivors(session, actor, asked, keyring=houses.keyring)
         assert found.survivor_id == survivor_id
     case = await make_case(stage, survivor_id=survivor_id, categories=frozenset(Category))
-    reader = stage.partners.recipient.intake
+    reader = await at_the_desk(stage.app, stage.partners.recipient.intake)
     async with houses.app.transaction(reader) as session:
         told = await read_disclosure(session, reader, case.referral_id, keyring=houses.keyring, now=present())
     assert told.categories[Category.IDENTITY]["given_name"] == "Kanarienvogel"
