@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import SmallInteger
+from sqlalchemy import BigInteger, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralnet.database.tables import Base
@@ -91,6 +91,7 @@ class DisclosureReading(Base):
     member_id: Mapped[UUID] = mapped_column(primary_key=True)
     stepped_up_at: Mapped[datetime] = mapped_column(primary_key=True)
     read_at: Mapped[datetime]
+    transaction_id: Mapped[int] = mapped_column(BigInteger)
 
 
 class HandoffMade(Base):

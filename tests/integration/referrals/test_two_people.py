@@ -255,8 +255,9 @@ async def one_statement(app: Database, actor: Member, statement: str, values: di
 async def test_the_blocked_see_neither_mandates_nor_proposals(
     app: Database, watched: Watched, case: Sent, keyring: Keyring, proposed: UUID
 ) -> None:
-    act_id = await compel(app, watched, case, keyring)
     colleague = watched.colleague.actor
+    others = await mandates_told(app, colleague)
+    act_id = await compel(app, watched, case, keyring)
     assert await run(app, colleague, list_acts, case.survivor_id) == []
     for one in (act_id, proposed):
         with pytest.raises(NotFound):
@@ -264,9 +265,16 @@ async def test_the_blocked_see_neither_mandates_nor_proposals(
     with pytest.raises(NotFound):
         await compel_as(app, colleague, case, keyring)
     async with app.transaction(colleague) as session:
-        seen = text("""select count(*) from audit_event where subject_id in (:act, :proposed)
-            or subject_kind = 'compelled_disclosure'""")
+        seen = text("select count(*) from audit_event where subject_id in (:act, :proposed)")
         assert await session.scalar(seen, {"act": act_id, "proposed": proposed}) == 0
+    assert await mandates_told(app, colleague) == others
+
+
+async def mandates_told(app: Database, actor: Member) -> int:
+    """How many events about mandates the member sees: those of other tests' survivors, who did not block her."""
+    async with app.transaction(actor) as session:
+        told = text("select count(*) from audit_event where subject_kind = 'compelled_disclosure'")
+        return int(await session.scalar(told) or 0)
 
 
 async def compel_as(app: Database, actor: Member, case: Sent, keyring: Keyring) -> UUID:

@@ -196,7 +196,7 @@ async def test_nobody_judges_another_agency_s_record(houses: Houses) -> None:
     for other in (theirs, uuid4()):
         async with houses.app.transaction(houses.ours.coordinator) as session:
             connection = await session.connection()
-            with pytest.raises(DBAPIError, match="foreign key"):
+            with pytest.raises(DBAPIError, match='"within_reach" for table "survivor_likeness"'):
                 await connection.exec_driver_sql(
                     "insert into survivor_likeness (id, agency_id, survivor_id, other_id, decision, decided_by,"
                     f" decided_at) values (gen_random_uuid(), '{houses.ours.agency_id}', '{ours}', '{other}', 'same',"

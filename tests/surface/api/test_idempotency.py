@@ -48,14 +48,14 @@ async def client(app: Database, keyring: Keyring) -> AsyncIterator[Client]:
 
 
 async def put_task(app: Database, worker: Database, member: MadeMember) -> UUID:
-    subject = uuid4()
+    kind = f"planted_{uuid4().hex}"
     async with worker.transaction(Custodian(member.actor.agency_id)) as session:
         await open_task(
-            session, agency_id=member.actor.agency_id, kind="call_back", subject_kind="text_message",
-            subject_id=subject, now=CLOCK_STARTS_AT,
+            session, agency_id=member.actor.agency_id, kind=kind, subject_kind="member",
+            subject_id=member.actor.member_id, now=CLOCK_STARTS_AT,
         )  # fmt: skip
     async with app.transaction(member.actor) as session:
-        found = await session.scalar(text("select id from task where subject_id = :id"), {"id": subject})
+        found = await session.scalar(text("select id from task where kind = :kind"), {"kind": kind})
     assert isinstance(found, UUID)
     return found
 

@@ -115,20 +115,20 @@ async def test_a_disabled_members_token_is_worth_nothing_at_the_next_request(
     assert (await client.ask(ME, headers=member.headers)).codes == ["UNAUTHENTICATED"]
 
 
-async def put_task(worker: Database, agency_id: UUID) -> UUID:
-    subject = uuid4()
-    async with worker.transaction(Custodian(agency_id)) as session:
+async def put_task(worker: Database, member: MadeMember) -> UUID:
+    """A task of the member's agency, about herself: its subject's id."""
+    async with worker.transaction(Custodian(member.actor.agency_id)) as session:
         await open_task(
-            session, agency_id=agency_id, kind="text_unknown", subject_kind="text_message",
-            subject_id=subject, now=CLOCK_STARTS_AT,
+            session, agency_id=member.actor.agency_id, kind="text_unknown", subject_kind="member",
+            subject_id=member.actor.member_id, now=CLOCK_STARTS_AT,
         )  # fmt: skip
-    return subject
+    return member.actor.member_id
 
 
 async def test_a_task_is_listed_until_it_is_closed_and_other_agencies_know_nothing_of_it(
     client: Client, owner: Database, worker: Database, keyring: Keyring, member: MadeMember
 ) -> None:
-    subject = await put_task(worker, member.actor.agency_id)
+    subject = await put_task(worker, member)
     stranger = await make_member(owner, keyring, await make_agency(owner))
     listing = "{ tasks { id kind subjectKind subjectId } }"
     (task,) = (await client.ask(listing, headers=member.headers)).data["tasks"]

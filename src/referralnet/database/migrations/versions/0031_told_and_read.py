@@ -33,7 +33,7 @@ def _readings() -> None:
           member_id uuid not null references member (id),
           stepped_up_at timestamptz not null,
           read_at timestamptz not null default statement_timestamp(),
-          transaction_id xid8 not null default pg_current_xact_id(),
+          transaction_id bigint not null default (pg_current_xact_id()::text::bigint),
           primary key (disclosure_id, member_id, stepped_up_at)
         );
         alter table disclosure_reading enable row level security;
@@ -58,7 +58,7 @@ def _readings() -> None:
             and (disclosure.agency_id = (select acting_case_agency())
               or (is_released(disclosure.release_id, disclosure_item.category) and exists (
                 select from disclosure_reading where disclosure_reading.disclosure_id = disclosure.id
-                  and disclosure_reading.transaction_id = (select pg_current_xact_id_if_assigned()))))));
+                  and disclosure_reading.transaction_id = (select pg_current_xact_id_if_assigned()::text::bigint))))));
     """)
 
 
