@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, func, literal, select
+from sqlalchemy import Uuid, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -138,7 +138,7 @@ async def _newest_held_open(session: AsyncSession, actor: Member, referral_id: U
             return held
 
 
-async def _newest(session: AsyncSession, which: ColumnElement[bool]) -> Any:
+async def _newest(session: AsyncSession, which: Any) -> Any:
     columns = select(
         DisclosureMade.id,
         DisclosureMade.release_id,
