@@ -8,7 +8,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +30,7 @@ from referralnet.encryption.held_keyring import HeldKeyring
 from referralnet.settings import Settings
 from tests.databases import DatabaseUrls
 from tests.factories.consent import Case, Stage, make_case, make_partners
+from tests.factories.identity import at_the_desk
 from tests.factories.survivors import connect_as_superuser, make_survivor, new_need, new_plan, present
 from tests.faults.stepping import Steps, stepped, until_stopped
 
@@ -40,6 +41,10 @@ WITHDRAW = """mutation($key: String!, $id: UUID!) {
 BLOCK = """mutation($key: String!, $id: UUID!, $agency: UUID!) {
   blockFromSurvivor(idempotencyKey: $key, survivorId: $id, agencyId: $agency) { __typename } }"""
 SAY_WHO = text("select set_config('referralnet.member', :member, true)")
+NOTE_READING = text("""
+  insert into disclosure_reading (disclosure_id, agency_id, member_id, stepped_up_at)
+  select disclosure.id, :agency, :member, :stepped_up_at from disclosure where referral_id = :referral
+""")
 ITEMS = text("""
   select disclosure_item.sealed from disclosure_item join disclosure on disclosure.id = disclosure_id
   where referral_id = :referral
@@ -53,14 +58,11 @@ class Race:
     stage: Stage
     endpoint: GraphQLEndpoint
     case: Case
+    reader: Member
+    """With a second factor of this race's own: each opens a disclosure once."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once whoever ended it has been told that it is done."""
     reading: Steps = field(default_factory=Steps)
-
-    @property
-    def reader(self) -> Member:
-        # Hundreds of races take longer than a second factor stays fresh.
-        return replace(self.stage.partners.recipient.intake, stepped_up_at=present())
 
     @property
     def custodian(self) -> Member:
@@ -94,7 +96,10 @@ async def by_graphql(race: Race) -> bool:
 async def by_sql(race: Race) -> bool:
     """Without a lock: what is told is judged when the statement begins, and that is its last step here."""
     async with race.stage.app.engine.connect() as connection:
-        await connection.execute(SAY_WHO, {"member": str(race.reader.member_id)})
+        reader = race.reader
+        await connection.execute(SAY_WHO, {"member": str(reader.member_id)})
+        who = {"agency": reader.agency_id, "member": reader.member_id, "stepped_up_at": reader.stepped_up_at}
+        await connection.execute(NOTE_READING, who | {"referral": race.case.referral_id})
         told = (await connection.execute(ITEMS, {"referral": race.case.referral_id})).all()
         await connection.rollback()
     return bool(told)
@@ -143,7 +148,8 @@ async def new_race(stage: Stage, endpoint: GraphQLEndpoint) -> Race:
     """A case of a survivor of its own, so that her consent as a whole can be withdrawn."""
     actor = stage.partners.custodian.coordinator
     survivor_id = await make_survivor(stage.app, actor, stage.keyring, plan=new_plan(), need=new_need())
-    return Race(stage, endpoint, await make_case(stage, survivor_id=survivor_id))
+    case = await make_case(stage, survivor_id=survivor_id)
+    return Race(stage, endpoint, case, await at_the_desk(stage.app, stage.partners.recipient.intake))
 
 
 async def forget_the_hour(stage: Stage) -> None:

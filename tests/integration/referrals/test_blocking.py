@@ -109,8 +109,8 @@ SEES = {
         "public.text_message",
     },
     "officer": {
-        "keystore.data_key", "public.appointment", "public.audit_event", "public.disclosure", "public.disclosure_item",
-        "public.referral", "public.referral_event", "public.task",
+        "keystore.data_key", "public.appointment", "public.audit_event", "public.disclosure", "public.referral",
+        "public.referral_event", "public.task",
     },
 }  # fmt: skip
 
