@@ -26,6 +26,7 @@ from referralnet.referrals.withdrawing import withdraw_consent
 from referralnet.survivors.blocks import BlockedBySurvivor
 from referralnet.survivors.revealing import reveal_survivor
 from tests.factories.blocks import Watched, block_colleague, make_watched, set_block
+from tests.factories.identity import at_the_desk
 from tests.factories.referrals import CATEGORIES, Look, Network, Sent, make_case, present, run, send
 from tests.integration.referrals.test_visiting import accepted
 
@@ -64,6 +65,8 @@ async def interleave(
     """One block among readers of two kinds, each at a moment of its own."""
     blocked = asyncio.Event()
     reader = watched.colleague.actor if whom == "colleague" else watched.officer.actor
+    # Each with a second factor of its own, which opens a disclosure once.
+    first, second, last = [await at_the_desk(app, reader) for _ in range(3)]
     sensitive: Read = identity if whom == "colleague" else disclosure
 
     async def block() -> None:
@@ -75,11 +78,11 @@ async def interleave(
             await set_block(app, watched, case.survivor_id, agency_id=watched.target_id, member=member)
         blocked.set()
 
-    async def read_and_hold() -> None:
+    async def read_and_hold(reading: Member) -> None:
         await asyncio.sleep(chance.uniform(0, 0.08))
         try:
-            async with app.transaction(reader) as session:
-                await sensitive(session, reader, case, keyring)
+            async with app.transaction(reading) as session:
+                await sensitive(session, reading, case, keyring)
                 # What is hers is in hand and the read is not over: the block must not be, either.
                 await asyncio.sleep(chance.uniform(0, 0.01))
                 tally.stale += blocked.is_set()
@@ -99,10 +102,10 @@ async def interleave(
                     pass
                 await asyncio.sleep(chance.uniform(0, 0.008))
 
-    await asyncio.gather(block(), read_and_hold(), read_and_hold(), look_again_and_again())
-    async with app.transaction(reader) as session:
+    await asyncio.gather(block(), read_and_hold(first), read_and_hold(second), look_again_and_again())
+    async with app.transaction(last) as session:
         with pytest.raises((NotFound, NoLiveRelease)):
-            await sensitive(session, reader, case, keyring)
+            await sensitive(session, last, case, keyring)
 
 
 @pytest.mark.slow
