@@ -2,6 +2,7 @@
 
 Of a confidential place nothing enters but what its service says and the area it covers: no point, no cell of one, no
 street, ZIP code or name of the place, no note about it (D1, D2, D3). A check on the table refuses points and notes.
+And where a public text tells the street or the ZIP code of its organization's hidden place, it is withheld.
 """
 
 from __future__ import annotations
@@ -56,17 +57,41 @@ _AREAS_COVERED = f"""
      where package = :package and gone_at is null and {_AREA_CELL} is not null
 """  # noqa: S608 (our own names)
 
+# Organizations that have a hidden place, and what their texts may not tell. Few: asked of each of them once.
+GUARDED = """
+    guarded as materialized (
+        select organization_id, hidden_pattern(organization_id) as pattern
+          from (select organization_id from location where confidential
+                 union
+                select service.organization_id from location
+                  join service_at_location at on at.location_id = location.id
+                  join service on service.id = at.service_id
+                 where location.confidential) hiding
+         where organization_id is not null
+    )
+"""
 _MADE = f"""
     create temp table made on commit drop as
-    with listed as (
-        select at.id as service_at_location_id, at.description as note, service.*, location.id as place_id,
-               organization.name as organization_name, organization.description as organization_words,
-               organization.agency_id as keeper, location.confidential, location.name as place_name,
+    with {GUARDED}, listed as (
+        select at.id as service_at_location_id, public_text(at.description, pattern) as note, service.id,
+               service.organization_id, service.minimum_age, service.maximum_age, service.interpretation_services,
+               service.fees, service.fees_description, location.id as place_id,
+               coalesce(public_text(service.name, pattern), 'Name withheld') as name,
+               public_text(service.alternate_name, pattern) as alternate_name,
+               public_text(service.description, pattern) as description,
+               public_text(service.eligibility_description, pattern) as eligibility_description,
+               coalesce(concat_ws(' ', service.description, service.eligibility_description,
+                                  service.application_process) ~* pattern, false) as texts_withheld,
+               coalesce(public_text(organization.name, pattern), 'Name withheld') as organization_name,
+               public_text(organization.description, pattern) as organization_words,
+               organization.agency_id as keeper, location.confidential,
+               public_text(location.name, pattern) as place_name,
                location.latitude, location.longitude, at.package as of_package
           from service_at_location at
           join service on service.id = at.service_id
           join location on location.id = at.location_id
           join organization on organization.id = service.organization_id
+          left join guarded on guarded.organization_id = organization.id
          where at.package = :package and at.gone_at is null and service.gone_at is null
            and location.gone_at is null and organization.gone_at is null and service.status = 'active'
     ), placed as (
@@ -132,7 +157,7 @@ _MADE = f"""
 # Of one service, as a member: the note on its place is read by the function that puts the rows in place.
 _OWN_MADE = _MADE.replace(
     "where at.package = :package", "where at.package = :package and at.service_id = :service"
-).replace("at.description as note", "cast(null as text) as note")
+).replace("public_text(at.description, pattern) as note", "cast(null as text) as note")
 # New rows wait in a list of their index, and are sorted in at once when all are there: a search would have to read a
 # list that is left, and the planner would take the index for a slow one.
 _WRITE_MANY = ("set local gin_pending_list_limit = '256MB'", "set local maintenance_work_mem = '128MB'")
@@ -200,7 +225,7 @@ _ENTRY = f"""
            case when zone is not null then open_spans end as hours,
            case when zone is not null then open_dates end as hours_valid,
            case when open_spans is not null then zone end as time_zone,
-           household_maximum
+           household_maximum, texts_withheld
       from made join organization_said using (organization_id) left join kind_said using (kind_names)
 """  # noqa: S608 (our own names)
 
@@ -208,7 +233,7 @@ _COLUMNS = (
     "service_id", "organization_id", "agency_id", "package", "confidential", "service_name", "organization_name",
     "words", "categories", "cells", "languages", "counties", "area", "latitude", "longitude", "minimum_age",
     "maximum_age", "takes_children", "interpretation", "place_note", "traits", "eligibility", "hours",
-    "hours_valid", "time_zone", "household_maximum",
+    "hours_valid", "time_zone", "household_maximum", "texts_withheld",
 )  # fmt: skip
 _WRITE = f"""
     insert into directory_entry (service_at_location_id, {", ".join(_COLUMNS)})

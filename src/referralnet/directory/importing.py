@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.directory.changes import forget_earlier_changes
 from referralnet.directory.custody import count_unmarked, refresh_custody
 from referralnet.directory.documents import unpack_documents
-from referralnet.directory.entries import rebuild_entries
+from referralnet.directory.entries import GUARDED, rebuild_entries
 from referralnet.directory.formats import FILES
 from referralnet.directory.history import HISTORY_ROWS_MAX, write_history
 from referralnet.directory.import_lock import hold_for_import
@@ -167,17 +167,16 @@ def _told(result: ImportResult) -> dict[str, object]:
     }
 
 
-_STREET_TOLD = """
-    select distinct service.source_id from service
-      join service_at_location at on at.service_id = service.id and at.gone_at is null
-      join address on address.location_id = at.location_id and address.confidential and address.gone_at is null
+_STREET_TOLD = f"""
+    with {GUARDED}
+    select service.source_id from service
       join organization on organization.id = service.organization_id
+      join guarded on guarded.organization_id = organization.id
      where service.package = :package and service.gone_at is null
        and concat_ws(' ', service.name, service.description, service.eligibility_description,
-                     service.application_process, organization.name, organization.description)
-           ilike any (array['%' || address.address_1 || '%', '%' || address.postal_code || '%'])
+                     service.application_process, organization.name, organization.description) ~* pattern
      limit 1000
-"""
+"""  # noqa: S608 (our own names)
 
 
 async def _tell_the_rest(session: AsyncSession, package: Package, problems: Problems) -> None:
@@ -191,5 +190,6 @@ async def _tell_the_rest(session: AsyncSession, package: Package, problems: Prob
         message = f"{unmarked} places stay confidential though the package marks them no longer"
         problems.add(Severity.NOTE, "attributes.csv", 0, "", "", message, "An import never makes a place public.")
     for source_id in await session.scalars(text(_STREET_TOLD), {"package": package.name}):
-        message = f"a public text of service {source_id} tells the street or the ZIP code of its confidential place"
-        problems.add(Severity.NOTE, "services.csv", 0, "description", "", message, "Take it out of the text.")
+        message = f"a public text of service {source_id} tells the street or the ZIP code of a confidential place"
+        hint = "It is shown to nobody: take it out of the text."
+        problems.add(Severity.NOTE, "services.csv", 0, "description", "", message, hint)

@@ -56,6 +56,13 @@ _MATCHED_WORDS = """array(
 _CLOSENESS = f"least({WORDS_POINTS}, round(100 * ts_rank_cd(e.words, :words_query)))"
 
 
+# All three are left out where one of them tells a hidden place (D1).
+_TEXTS = ", ".join(
+    f"case when not e.texts_withheld then service.{name} end as {name}"
+    for name in ("description", "eligibility_description", "application_process")
+)
+
+
 @lru_cache(maxsize=512)
 def search_statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
     """The statement of this shape, and its parameters' names."""
@@ -93,7 +100,7 @@ def _search(shape: Shape) -> str:
     select page.*, e.service_id, e.organization_id, e.agency_id, e.service_name, e.organization_name, e.confidential,
            e.area, e.categories, e.languages, e.takes_children, e.minimum_age, e.maximum_age, e.place_note,
            {matched_words} as matched_words,
-           service.description, service.eligibility_description, service.application_process,
+           {_TEXTS},
            front.number as phone, street is not null as has_address, street.address_1, street.city,
            street.state_province, street.postal_code
       from page

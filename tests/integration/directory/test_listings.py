@@ -373,3 +373,22 @@ async def test_a_refused_change_leaves_nothing_behind(
         await change_listing(app, kept, ListingChange(name="Fine", description="At 17 Millrace Lane"))
     assert await rows(owner, "select name from service where id = :id", id=kept.service_id) == [("Beds",)]
     assert await rows(owner, "select 1 from listing where service_id = :id", id=kept.service_id) == []
+
+
+@pytest.mark.rule("D1")
+async def test_a_text_that_told_the_house_is_shown_again_once_its_agency_has_mended_it(
+    owner: Database, app: Database, keyring: Keyring, tmp_path: Path
+) -> None:
+    telling = {"id": "s1", "organization_id": "o1", "name": "Beds by the ford", "status": "active"}
+    telling |= {"description": "Knock at 17  Millrace Lane.", "application_process": "Call."}
+    kept = await make_listing(owner, keyring, tmp_path, "Mended House", services=[telling])
+    stranger = await make_stranger(owner, keyring)
+
+    async def shown() -> tuple[str | None, str | None]:
+        async with app.transaction(stranger) as session:
+            (hit,) = await search(session, DirectoryQuery(words="ford"), now=EVENING)
+        return hit.description, hit.application_process
+
+    assert await shown() == (None, None)
+    await change_listing(app, kept, ListingChange(description="Beds with a view."))
+    assert await shown() == ("Beds with a view.", "Call.")

@@ -55,17 +55,10 @@ TYPED = ("Quiet Be", "Plain Har", STREET, ZIP, "canary", "cana", "Canary house",
 
 @pytest_asyncio.fixture(scope="module")
 async def hidden(owner: Database, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Ids of a shelter whose every row that hangs on its house has a canary; its public texts have none."""
+    """Ids of a shelter whose every row that hangs on its house has a canary; its public texts tell its street."""
     folder = tmp_path_factory.mktemp("packages") / "canaries"
-    plain = {
-        "organizations": [{"id": "o1", "name": "Plain Harbour", "description": "A house."}],
-        "services": [
-            {"id": f"s{at}", "organization_id": "o1", "name": name, "description": "Beds", "status": "active"}
-            for at, name in ((1, "Quiet Beds"), (2, "Open Kitchen"))
-        ],
-    }
     await import_example(owner)
-    await import_folder(owner, write_canaries(folder, **plain))
+    await import_folder(owner, write_canaries(folder))
     async with owner.transaction(Operator()) as session:
         found = await session.scalar(text("select id from service where name = 'Quiet Beds'"))
     return {"service": str(found)}
@@ -174,3 +167,25 @@ async def test_no_canary_of_a_hidden_place_is_in_a_match(
     told = answers[f"matchNeed {{'id': '{need_id}'}}"]
     assert "Quiet Beds" in told
     assert sung(told) == []
+
+
+NAMES = """query($search: ServiceSearchInput!) {
+    searchServices(search: $search, first: 20) { edges { node {
+        serviceName description eligibilityDescription } } } }"""
+
+
+@pytest.mark.rule("D1")
+async def test_a_text_that_tells_the_street_is_withheld_and_finds_nothing(
+    client: Client, owner: Database, keyring: Keyring, hidden: dict[str, str]
+) -> None:
+    member = await make_member(owner, keyring, await make_agency(owner), [Role.COORDINATOR], now=EVENING)
+
+    async def found(words: str) -> dict[str, tuple[str | None, str | None]]:
+        answer = await client.ask(NAMES, {"search": {"words": words}}, headers=member.headers)
+        nodes = [edge["node"] for edge in answer.data["searchServices"]["edges"]]
+        return {node["serviceName"]: (node["description"], node["eligibilityDescription"]) for node in nodes}
+
+    assert (await found("Quiet Beds"))["Quiet Beds"] == (None, None)
+    assert (await found("Lantern House"))["Tonight at Lantern House"][0] is not None
+    for words in (STREET, ZIP, "Ring ask"):
+        assert not {"Quiet Beds", "Open Kitchen"} & set(await found(words))
