@@ -26,7 +26,7 @@ def backup() -> None:
 @app.command()
 def data(path: Annotated[Path, typer.Argument(help="The file to make; never one that exists.")]) -> None:
     """Write everything but the data keys. Without them nobody's identity opens, by anybody."""
-    from referralnet.database.backups import back_up_data
+    from referralnet.encryption.backups import back_up_data
 
     url = backup_url(load_settings())
     told(lambda: back_up_data(url, path))
@@ -36,7 +36,7 @@ def data(path: Annotated[Path, typer.Argument(help="The file to make; never one 
 @app.command()
 def keys(path: Annotated[Path, typer.Argument(help="The file to make; never one that exists.")]) -> None:
     """Write the data keys alone, sealed with the keyring. Take it after the data, and keep it for a short time."""
-    from referralnet.database.backups import back_up_keys
+    from referralnet.encryption.backups import back_up_keys
 
     settings = load_settings()
     url, key = backup_url(settings), backup_key(settings)
@@ -52,7 +52,7 @@ def restore(
     keys: Annotated[Path, typer.Argument(help="What `backup keys` made, after it.")],
 ) -> None:
     """Load both parts into the empty database of REFERRALNET_DATABASE_BACKUP_URL. Texts are held there afterwards."""
-    from referralnet.database.backups import restore as load
+    from referralnet.encryption.backups import restore as load
 
     settings = load_settings()
     url, key = backup_url(settings), backup_key(settings)
@@ -75,7 +75,7 @@ def backup_url(settings: Settings) -> str:
 def backup_key(settings: Settings) -> DataKey:
     """The key of key backups; no keyring, no backup of the keys."""
     from referralnet.app import SettingMissing, load_keyring
-    from referralnet.database.backups import BACKUP_KEY
+    from referralnet.encryption.backups import BACKUP_KEY
     from referralnet.encryption.keyring import KeyringUnusable
 
     try:
@@ -86,8 +86,8 @@ def backup_key(settings: Settings) -> DataKey:
 
 def told(work: Callable[[], None]) -> None:
     """Do the work; what is expected to go wrong is one line."""
-    from referralnet.database.backups import BackupFailed
     from referralnet.database.client_programs import ProgramMissing
+    from referralnet.encryption.backups import BackupFailed
     from referralnet.encryption.sealing import SealBroken
 
     try:

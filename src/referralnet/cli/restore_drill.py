@@ -61,7 +61,7 @@ def restore_drill(
 
 
 def _back_up(settings: Settings, folder: Path) -> tuple[Path, Path]:
-    from referralnet.database.backups import back_up_data, back_up_keys
+    from referralnet.encryption.backups import back_up_data, back_up_keys
 
     private = folder / "backups"
     private.mkdir(mode=0o700)
@@ -72,8 +72,8 @@ def _back_up(settings: Settings, folder: Path) -> tuple[Path, Path]:
 
 
 def _load(settings: Settings, scratch: EmbeddedPostgres, data: Path, keys: Path) -> None:
-    from referralnet.database.backups import restore, restore_data
     from referralnet.database.embedded_data import SUPERUSER
+    from referralnet.encryption.backups import restore, restore_data
 
     key = backup_key(settings)
     scratch.create_database(_WITHOUT_KEYS)

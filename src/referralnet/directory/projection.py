@@ -30,10 +30,10 @@ so that where it stops tells nothing.
 """
 
 # Matches in the order of ids, as pages have them. Where words alone are asked for, no more are read than are shown or
-# counted (:matched_max, else null). Whether a text tells a hidden street is asked of few: published.entry says of whom.
+# counted (:matched_max, else null). The words of an entry hold no text that tells a hidden street (entries.py).
 _MATCHED = """t.id = any(array(select distinct e.{column} from published.entry e where e.words
     @@ (websearch_to_tsquery('english', :search) || websearch_to_tsquery('spanish', :search))
-    and not {unless} and e.{column} > :matched_after order by e.{column} limit :matched_max))"""
+    and {public} and e.{column} > :matched_after order by e.{column} limit :matched_max))"""
 _TAGGED = "(select a.link_id from published.attribute a where a.taxonomy_term_id = any(:terms))"
 _OFFERED = "t.service_id in (select s.id from published.service s where {condition})"
 _NAMED = "position(lower(:search) in lower(concat_ws(' ', t.name, t.description))) > 0"
@@ -44,13 +44,13 @@ _METERS = """2 * 6371000.0 * asin(sqrt(least(1, power(sin(radians(e.latitude - :
 # What may be asked of each table, on one screen. Every value is a parameter.
 CONDITIONS: dict[str, dict[str, str]] = {
     "service": {
-        "search": _MATCHED.format(column="service_id", unless="e.service_tells"),
+        "search": _MATCHED.format(column="service_id", public="true"),
         "terms": f"t.id in {_TAGGED}",
         "organization_id": "t.organization_id = :organization_id",
         "modified_after": "t.last_modified >= :modified_after",
     },
     "service_at_location": {
-        "search": _MATCHED.format(column="service_at_location_id", unless="(e.confidential or e.service_tells)"),
+        "search": _MATCHED.format(column="service_at_location_id", public="not e.confidential"),
         "terms": f"(t.id in {_TAGGED} or t.service_id in {_TAGGED})",
         "organization_id": _OFFERED.format(condition="s.organization_id = :organization_id"),
         "modified_after": _OFFERED.format(condition="s.last_modified >= :modified_after"),
@@ -60,7 +60,7 @@ CONDITIONS: dict[str, dict[str, str]] = {
         f"where e.cells && :cells and {_METERS} <= :proximity_meters))",
     },
     "organization": {
-        "search": _MATCHED.format(column="organization_id", unless="e.organization_tells"),
+        "search": _MATCHED.format(column="organization_id", public="true"),
         "terms": f"(t.id in {_TAGGED} or t.id in (select s.organization_id from published.service s "  # noqa: S608
         f"where s.id in {_TAGGED}))",
     },

@@ -93,6 +93,17 @@ update directory_entry entry
                  service.application_process, organization.name, organization.description, entry.place_note) ~* pattern
 """
 
+# The words of an entry tell no hidden street any more, so that a public search need not ask of its matches who does.
+ENTRY = """
+drop view published.entry;
+drop view publishing.guarded_organization;
+create view published.entry as
+    select service_at_location_id, service_id, organization_id, words, counties, cells, latitude, longitude,
+           confidential
+      from directory_entry where (select acting_publicly());
+grant select on published.entry to referralnet_app;
+"""
+
 
 def upgrade() -> None:
     op.execute(PATTERN)
@@ -104,6 +115,7 @@ def upgrade() -> None:
     """)
     op.execute(KEEP_ENTRIES)
     op.execute(WITHHOLD)
+    op.execute(ENTRY)
     op.execute("""
         delete from directory_name where kind in ('service', 'organization')
           and package in (select package from directory_entry where texts_withheld)
