@@ -320,3 +320,27 @@ async def test_a_party_puts_work_on_the_other_partys_list_and_reads_none_of_it(
     with pytest.raises(DBAPIError, match="row-level security"):
         await write(app, network.coordinator, put, id=made.id, agency=network.outsider.agency_id)
     assert await write(app, network.coordinator, put, id=made.id, agency=network.intake.agency_id) == 1
+
+
+@pytest.mark.rule("R5")
+@pytest.mark.parametrize(("kind", "refused"), [("health", True), (None, False)])
+async def test_a_source_cannot_call_itself_another_kind(
+    app: Database, network: Network, look: Look, kind: str | None, refused: bool
+) -> None:
+    """Or police could say that it is a clinic, and read what is kept from police."""
+    (own,) = await look("select kind from agency where id = $1", network.coordinator.agency_id)
+    assert own["kind"] != "health"
+    statement = """
+        insert into referral (id, source_agency_id, source_agency_kind, target_agency_id, service_at_location_id,
+          service_type, urgency, region, language, household_size, age_band, accessibility, immigration_sensitive,
+          created_at, changed_at, status)
+        values (:id, :source, :kind, :target, :place, 'shelter', 'urgent', 'US-IL', 'es', 1, '18_24', '{}', false,
+          now(), now(), 'draft')
+    """
+    values = {"id": uuid4(), "source": network.coordinator.agency_id, "kind": kind or own["kind"]}
+    values |= {"target": network.intake.agency_id, "place": network.service_at_location_id}
+    if refused:
+        with pytest.raises(DBAPIError, match="of_its_own_kind"):
+            await write(app, network.coordinator, statement, **values)
+    else:
+        assert await write(app, network.coordinator, statement, **values) == 1
