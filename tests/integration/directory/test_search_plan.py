@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
+from typing import Any
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.database.acting import Member, Operator
+from referralnet.database.acting import Member, Operator, PublicReader
 from referralnet.database.transactions import Database
+from referralnet.directory.matching import Wanted, match
+from referralnet.directory.projection import PublicQuery, count_public, public_page
 from referralnet.directory.search import DirectoryQuery, Prepared, prepare
 from referralnet.directory.search_facets import facets_statement
 from referralnet.directory.search_parameters import expect_fast_pages
@@ -156,3 +161,58 @@ async def test_a_narrow_question_is_answered_by_the_index_over_words_categories_
 async def test_names_are_completed_by_their_indexes(app: Database, stranger: Member, many: None, typed: str) -> None:
     statement, values = suggestion_statement(typed, kinds=(), language="en", first=10)
     assert await read_whole(app, stranger, [("suggest", statement, values)]) == []
+
+
+WORDS = PublicQuery(search="dentures")
+FREQUENT = PublicQuery(search="help")
+# What the public searches. Lists, and lists by date, area or the organization of places, read their table in order.
+PUBLIC = [
+    *((shape, query) for shape in ("service", "service_at_location", "organization") for query in (WORDS, FREQUENT)),
+    ("service", PublicQuery(organization_id=UUID(int=1))),
+    ("service_at_location", PublicQuery(postcode="60601", proximity_meters=5_000.0)),
+]
+
+
+async def statements_of(session: AsyncSession, work: Callable[[], Awaitable[object]]) -> list[tuple[str, Any]]:
+    """Every statement that some work sends, as the driver gets it."""
+    sent: list[tuple[str, Any]] = []
+    connection = (await session.connection()).sync_connection
+    assert connection is not None
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        await work()
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+    return sent
+
+
+async def plans_that_read_whole(session: AsyncSession, work: Callable[[], Awaitable[object]]) -> list[str]:
+    found: list[str] = []
+    for statement, parameters in await statements_of(session, work):
+        if statement.lstrip().startswith(("select", "with")) and "set_config" not in statement:
+            rows = await (await session.connection()).exec_driver_sql(f"explain {statement}", parameters)
+            plan = "\n".join(row[0] for row in rows)
+            found += [
+                f"{table}: {' '.join(statement.split())[:200]}" for table in BIG if f"Seq Scan on {table} " in plan
+            ]
+    return found
+
+
+@pytest.mark.parametrize("urgency", ["urgent", "routine"])
+async def test_a_need_is_matched_by_indexes(app: Database, stranger: Member, many: None, urgency: str) -> None:
+    wanted = Wanted("legal", urgency, "606", "es", 2, "25_59", ("step_free",), immigration_sensitive=True)
+    async with app.transaction(stranger) as session:
+        assert await plans_that_read_whole(session, lambda: match(session, wanted, now=EVENING)) == []
+
+
+@pytest.mark.parametrize(("shape", "query"), PUBLIC)
+async def test_the_public_searches_by_indexes(app: Database, many: None, shape: str, query: PublicQuery) -> None:
+    listed = f"{shape}_listed"
+    async with app.transaction(PublicReader()) as session:
+        page = await plans_that_read_whole(session, lambda: public_page(session, listed, query, limit=20, now=EVENING))
+        count = await plans_that_read_whole(session, lambda: count_public(session, shape, query))
+        assert (page, count) == ([], [])
