@@ -180,9 +180,13 @@ async def list_duplicates(
     return found
 
 
+# A name as the directory shows it, which withholds one that tells a hidden place (D1); else as it is stored.
 _LISTED = """
     with named as (
-        select pair.*, coalesce(o.name, s.name, l.name) as name, coalesce(o.package, s.package, l.package) as package
+        select pair.*, coalesce(
+                 (select e.organization_name from directory_listing e where e.organization_id = o.id limit 1),
+                 (select e.service_name from directory_listing e where e.service_id = s.id limit 1),
+                 o.name, s.name, l.name) as name, coalesce(o.package, s.package, l.package) as package
           from (select kind, first_id, second_id, score, reasons, side.id, side.at from directory_duplicate
                  cross join lateral (values (1, first_id), (2, second_id)) as side (at, id)) pair
           left join organization o on pair.kind = 'organization' and o.id = pair.id and o.gone_at is null

@@ -113,3 +113,17 @@ async def test_what_was_decided_is_not_asked_again(
             await decide_duplicate(session, network_admin, pair.first_id, pair.second_id, same=True, now=EVENING)
     async with owner.transaction(Operator()) as session:
         assert await find_duplicates(session, now=EVENING) == 0
+
+
+@pytest.mark.rule("D1")
+async def test_a_name_that_tells_a_hidden_street_is_withheld_from_who_decides(
+    owner: Database, app: Database, network_admin: Member, tmp_path: Path
+) -> None:
+    for package in ("telling", "telling-too"):
+        named = [{"id": "o1", "name": "Refuge at 17 Millrace Lane"}]
+        await import_folder(owner, write_shelter(tmp_path / package, organizations=named))
+    async with owner.transaction(Operator()) as session:
+        await find_duplicates(session, now=EVENING)
+    pairs = [pair for pair in await listed(app, network_admin) if pair.first_package.startswith("telling")]
+    assert pairs
+    assert {name for pair in pairs for name in (pair.first_name, pair.second_name)} == {"Name withheld"}
