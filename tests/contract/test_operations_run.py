@@ -40,7 +40,7 @@ STORIES = {
     "shown, signed, renewed, narrowed": (
         f"{COORDINATOR} 01 02 04 80 81 82 06 {INTAKE} 08 {COORDINATOR} 86 81 87 {INTAKE} 09"
     ),
-    "told anew": f"{SENT} {INTAKE} 08 {COORDINATOR} 64 89 90 {INTAKE} 09",
+    "told anew": f"{SENT} {INTAKE} 08 {COORDINATOR} 64 89 90 {INTAKE} 09 {COORDINATOR} 125",
     "shown and declined": f"{COORDINATOR} 01 02 80 83 84 117 85",
     "a release by mistake": f"{COORDINATOR} 01 02 80 81 88",
     "taken back unanswered": f"{SENT} 27",

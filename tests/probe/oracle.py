@@ -75,6 +75,7 @@ DUTIES: dict[str, set[str]] = {
     "survivorHistory": {"coordinator"},
     "releases": {"coordinator"},
     "releaseSignature": {"coordinator"},
+    "accounting": {"coordinator"},
     "texts": {"coordinator"},
     "routingPlan": {"coordinator"},
     "routingPlans": {"coordinator"},

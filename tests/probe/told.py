@@ -57,6 +57,7 @@ TYPES: dict[str, Thing | None] = {
     "SurvivorNeed": Thing.RECORD,
     "TwoPersonAct": Thing.RECORD,
     "ToldUnderMandate": Thing.IDENTITY,
+    "AccountingLine": Thing.IDENTITY,
     "ContactPlanHistory": Thing.IDENTITY,
     "ContactPlanVersion": Thing.IDENTITY,
     "HandoffCall": Thing.RECORD,
@@ -70,6 +71,8 @@ TYPES: dict[str, Thing | None] = {
     "DisclosedFact": Thing.OPENED,
     "Text": Thing.TEXTS,
     "Task": None,  # its id says whose it is
+    "AccountingConnection": None,
+    "AccountingEdge": None,
     "ReferralConnection": None,
     "ReferralEdge": None,
     "PageInfo": None,
@@ -126,6 +129,7 @@ LOOKUPS = {
     "needs": ("survivor", Thing.RECORD),
     "twoPersonActs": ("survivor", Thing.RECORD),
     "toldUnderMandates": ("survivor", Thing.IDENTITY),
+    "accounting": ("survivor", Thing.IDENTITY),
     "contactPlans": ("survivor", Thing.IDENTITY),
     "referralNotes": ("referral", Thing.NOTE),
 }

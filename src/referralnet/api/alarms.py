@@ -19,7 +19,8 @@ from referralnet.identity.access import Permission
 @strawberry.type
 class AlarmQuery:
     @strawberry.field(
-        description="For admins, oldest first: identity opened as often as an hour allows, late answers, lost tasks."
+        description="For admins, oldest first: identity opened as often as an hour allows, late answers, lost tasks, "
+        "accountings that do not add up."
     )
     async def alarms(self, info: Info, first: int = 20) -> list[Task]:
         async with info.context.reading(Permission.KEEP_MEMBERS) as (session, _):

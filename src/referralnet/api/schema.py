@@ -10,6 +10,7 @@ from strawberry.extensions import DisableIntrospection, MaxTokensLimiter, Parser
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from referralnet.api.accounting import AccountingQuery
 from referralnet.api.alarms import AlarmMutation, AlarmQuery
 from referralnet.api.between_parties import BetweenPartiesMutation, BetweenPartiesQuery
 from referralnet.api.blocks import BlockMutation, BlockQuery
@@ -52,6 +53,7 @@ class Query(
     BlockQuery,
     TwoPeopleQuery,
     ConsentQuery,
+    AccountingQuery,
     MatchingQuery,
     ReferralQuery,
     RoutingQuery,

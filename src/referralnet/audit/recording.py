@@ -47,6 +47,7 @@ class Action(StrEnum):
     RELEASE_ENDED = "release_ended"
     DISCLOSURE_MADE = "disclosure_made"
     DISCLOSURE_READ = "disclosure_read"
+    ACCOUNTING_READ = "accounting_read"
     KEY_OUTLIVED_RELEASE = "key_outlived_release"
     SIGNATURE_READ = "signature_read"
     HANDOFF_MADE = "handoff_made"

@@ -120,12 +120,22 @@ async def told_under_mandates(
     """
     require(actor, Permission.KEEP_SURVIVORS)
     require_fresh(actor, now)
+    rows = await open_told(session, survivor_id, keyring=keyring)
+    await record(session, Action.MANDATES_READ, "survivor", survivor_id)
+    return rows
+
+
+async def open_told(session: AsyncSession, survivor_id: UUID, *, keyring: Keyring) -> list[CompelledRow]:
+    """The same, for whoever has been permitted already and records the reading.
+
+    Raises:
+        NotFound: no such survivor in this custody.
+    """
     key = await load_survivor_key(session, keyring, survivor_id)
     told = select(CompelledDisclosure).where(
         CompelledDisclosure.survivor_id == survivor_id, CompelledDisclosure.told_at.is_not(None)
     )
     rows = (await session.scalars(told.order_by(CompelledDisclosure.told_at, CompelledDisclosure.id))).all()
-    await record(session, Action.MANDATES_READ, "survivor", survivor_id)
     return [
         CompelledRow(
             id=row.id,

@@ -18,6 +18,7 @@ class Permission(StrEnum):
     ANSWER_REFERRALS = "answer_referrals"
     READ_REFERRALS = "read_referrals"
     READ_DISCLOSURES = "read_disclosures"
+    READ_ACCOUNTING = "read_accounting"
     KEEP_CAPACITY = "keep_capacity"
     KEEP_LISTING = "keep_listing"
     DECIDE_DUPLICATES = "decide_duplicates"
@@ -34,6 +35,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.RECORD_RELEASES,
         Permission.SEND_REFERRALS,
         Permission.READ_REFERRALS,
+        Permission.READ_ACCOUNTING,
     },
     Role.INTAKE: _EVERYBODY
     | {

@@ -24,7 +24,9 @@ ANSWER_LATE = "answer_late_for_admin"
 """Half of the time to answer a referral is over, and the agency that was asked has not."""
 WITHOUT_OWNER = "referral_without_owner"
 """A referral or a routing plan is nobody's task, or the wrong one's: a mistake of the program's."""
-ALARMS = (REVEALS_CAPPED, ANSWER_LATE, WITHOUT_OWNER)
+ACCOUNTING_DISAGREES = "accounting_disagrees"
+"""A line of an accounting stands in the trail or in the tables alone: somebody was at one of them."""
+ALARMS = (REVEALS_CAPPED, ANSWER_LATE, WITHOUT_OWNER, ACCOUNTING_DISAGREES)
 """For the admins of an agency, who need not have a case role; the policies of `task` name the same."""
 
 
