@@ -125,7 +125,8 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
     """
     settings = resources.settings
     _refuse_recording_in_production(settings)
-    endpoint = GraphQLEndpoint(build_schema(introspection=settings.environment == "development"), resources)
+    schema = build_schema(introspection=settings.environment == "development", compiled=settings.compile_operations)
+    endpoint = GraphQLEndpoint(schema, resources)
     token = webhook_token(settings, resources.keyring)
     phone = None
     if settings.carrier == "recording":

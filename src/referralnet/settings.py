@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     secure_cookies: bool = Field(
         True, description="Cookies only over TLS. Turned off by run, which serves plain HTTP on this machine alone."
     )
+    compile_operations: bool = Field(
+        True, description="Answers are completed by what was compiled for their document, and else field by field."
+    )
     request_seconds_max: float = Field(15.0, gt=0, le=120, description="A request that takes longer is given up.")
     session_idle_minutes: int = Field(30, ge=1, le=60, description="A browser session ends when unused for so long.")
     session_hours_max: int = Field(12, ge=1, le=12, description="A browser session ends after so long in any case.")

@@ -14,6 +14,7 @@ from referralnet.api.accounting import AccountingQuery
 from referralnet.api.alarms import AlarmMutation, AlarmQuery
 from referralnet.api.between_parties import BetweenPartiesMutation, BetweenPartiesQuery
 from referralnet.api.blocks import BlockMutation, BlockQuery
+from referralnet.api.compiling import CompilingExecutor
 from referralnet.api.consent import ConsentMutation, ConsentQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.directory_search import DirectorySearchQuery
@@ -97,11 +98,12 @@ class QuietSchema(strawberry.Schema):
         pass
 
 
-def build_schema(*, introspection: bool) -> strawberry.Schema:
+def build_schema(*, introspection: bool, compiled: bool = True) -> strawberry.Schema:
     """The schema with its limits.
 
     Args:
         introspection: whether clients may ask for the schema itself; off in production (P2).
+        compiled: whether answers are completed by what was compiled for their document, or field by field.
     """
     extensions: list[type[SchemaExtension] | Callable[[], SchemaExtension]] = [
         lambda: MaxTokensLimiter(max_token_count=TOKENS_MAX),
@@ -115,5 +117,6 @@ def build_schema(*, introspection: bool) -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         extensions=extensions,
+        execution_context_class=CompilingExecutor if compiled else None,
         config=StrawberryConfig(disable_field_suggestions=True),
     )

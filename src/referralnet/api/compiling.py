@@ -1,0 +1,210 @@
+"""Answers made at once: what stands below a root field is plain attributes, so it is compiled once per document.
+
+graphql-core completes a value field by field, asking each time what kind of field it is. Below our roots the answer is
+always the same: an attribute of an object that the resolver made. So the first answer to a document compiles how each
+of its roots is completed, and later answers call that. Roots are resolved by graphql-core as ever: arguments,
+permissions, order and errors are its own. What a compiled root does not understand (a directive, a null where none may
+be, a value of another type) it leaves alone: graphql-core then completes the value that was resolved already, and tells
+what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLLeafType,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    GraphQLString,
+    GraphQLUnionType,
+    Undefined,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+)
+from graphql.execution.collect_fields import FieldDetails
+from graphql.pyutils import Path
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types.field import StrawberryField
+
+ROOTS_KEPT_MAX = 1024
+"""Compiled roots kept: those of the documents that are kept parsed, a few each."""
+
+_PLAIN = (str, int, float, bool)
+
+Complete = Callable[[Any], Any]
+Asked = list[FieldDetails]
+"""All the places of a document that ask for one field under one name."""
+
+
+class _Ordinary(Exception):
+    """A value that graphql-core completes."""
+
+
+class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Completes what a root field resolved to by what was compiled for it, or as graphql-core does."""
+
+    def complete_value(
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: Asked,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        # The type without its `!` comes by here as well, after the whole was left to graphql-core.
+        if path.prev is None and return_type is info.return_type:
+            try:
+                return self._compiled(return_type, field_details_list, info, result)(result)
+            except Exception:  # noqa: BLE001, S110 (graphql-core meets it again below, and tells it)
+                pass
+        return super().complete_value(return_type, field_details_list, info, path, result, position_context)
+
+    def _compiled(
+        self, return_type: GraphQLOutputType, asked: Asked, info: GraphQLResolveInfo[Any], result: Any
+    ) -> Complete:
+        if isinstance(return_type, GraphQLNonNull) and isinstance(return_type.of_type, GraphQLUnionType):
+            # A refusal and what was asked for are read differently.
+            return_type = _member_of(return_type.of_type, info, result)
+        nodes = tuple(details.node for details in asked)
+        found = _kept.find(nodes, return_type)
+        if found is None:
+            found = self._compile(return_type, asked)
+            _kept.keep(nodes, return_type, found)
+        return found
+
+    def _compile(self, return_type: GraphQLOutputType, asked: Asked) -> Complete:
+        location = asked[0].node.loc
+        # What @skip and @include leave depends on the variables of each request.
+        if location is None or "@" in location.source.body:
+            return _leave
+        try:
+            return self._value(return_type, asked)
+        except _Ordinary:
+            return _leave
+
+    def _value(self, of_type: GraphQLOutputType, asked: Asked) -> Complete:
+        """How a value of this type is completed, where null is one of them or not."""
+        if is_non_null_type(of_type):
+            return self._some(of_type.of_type, asked)
+        complete = self._some(of_type, asked)
+        return lambda value: None if value is None else complete(value)
+
+    def _some(self, of_type: Any, asked: Asked) -> Complete:
+        if is_list_type(of_type):
+            complete = self._value(of_type.of_type, asked)
+            return lambda value: [complete(item) for item in _sequence(value)]
+        if is_leaf_type(of_type):
+            return _leaf(of_type)
+        if isinstance(of_type, GraphQLObjectType) and of_type.is_type_of is None:
+            return self._object(of_type, asked)
+        raise _Ordinary
+
+    def _object(self, of_type: GraphQLObjectType, asked: Asked) -> Complete:
+        fields = [
+            (name, *self._field(of_type, below)) for name, below in self.collect_subfields(of_type, asked)[0].items()
+        ]
+
+        def complete_object(value: Any) -> dict[str, Any]:
+            _want_some(value)
+            return {name: complete(read(value)) for name, read, complete in fields}
+
+        return complete_object
+
+    def _field(self, of_type: GraphQLObjectType, asked: Asked) -> tuple[Complete, Complete]:
+        """How a field is read from its object, and how it is completed."""
+        name = asked[0].node.name.value
+        if name == "__typename":
+            return (lambda _value: of_type.name), _same
+        declared = of_type.fields[name]
+        source = declared.extensions.get("strawberry-definition")
+        if not isinstance(source, StrawberryField) or not source.is_basic_field or declared.args:
+            raise _Ordinary
+        attribute = source.python_name
+        return (lambda value: getattr(value, attribute)), self._value(declared.type, asked)
+
+
+class _Kept:
+    """What was compiled, by the nodes that ask for it: a document that is kept parsed keeps its nodes."""
+
+    def __init__(self) -> None:
+        self._compiled: OrderedDict[tuple[int, ...], tuple[object, Complete]] = OrderedDict()
+
+    def find(self, nodes: tuple[FieldNode, ...], of_type: GraphQLOutputType) -> Complete | None:
+        key = _identity(nodes, of_type)
+        if key not in self._compiled:
+            return None
+        self._compiled.move_to_end(key)
+        return self._compiled[key][1]
+
+    def keep(self, nodes: tuple[FieldNode, ...], of_type: GraphQLOutputType, complete: Complete) -> None:
+        # The nodes and the type are held, so that no other object takes their identity.
+        self._compiled[_identity(nodes, of_type)] = ((nodes, of_type), complete)
+        if len(self._compiled) > ROOTS_KEPT_MAX:
+            self._compiled.popitem(last=False)
+
+
+_kept = _Kept()
+
+
+def _identity(nodes: tuple[FieldNode, ...], of_type: GraphQLOutputType) -> tuple[int, ...]:
+    """Comparing nodes by what they say would take as long as to read them."""
+    return (id(of_type), *map(id, nodes))
+
+
+def _member_of(union: GraphQLUnionType, info: GraphQLResolveInfo[Any], value: Any) -> GraphQLNonNull[Any]:
+    if union.resolve_type is None:
+        raise _Ordinary
+    member = info.schema.type_map[str(union.resolve_type(value, info, union))]
+    if member not in union.types:
+        raise _Ordinary
+    return _some_of(member)
+
+
+@lru_cache(maxsize=ROOTS_KEPT_MAX)
+def _some_of(member: GraphQLNamedType) -> GraphQLNonNull[Any]:
+    return GraphQLNonNull(member)
+
+
+def _want_some(value: Any) -> None:
+    """Many scalars would write whatever they are given: "None", or the message of an exception."""
+    if value is None or value is Undefined or isinstance(value, Exception):
+        raise _Ordinary
+
+
+def _sequence(value: Any) -> list[Any] | tuple[Any, ...]:
+    if type(value) is list or type(value) is tuple:
+        return value
+    raise _Ordinary
+
+
+def _leaf(of_type: GraphQLLeafType) -> Complete:
+    """How a scalar or the value of an enum is completed; what is no plain JSON value is left to graphql-core."""
+    if of_type is GraphQLString:
+        return lambda value: value if type(value) is str else _coerced(of_type, value)
+    return lambda value: _coerced(of_type, value)
+
+
+def _coerced(of_type: GraphQLLeafType, value: Any) -> Any:
+    _want_some(value)
+    coerced = of_type.coerce_output_value(value)
+    if type(coerced) in _PLAIN:
+        return coerced
+    raise _Ordinary
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _leave(_value: Any) -> Any:
+    raise _Ordinary
