@@ -21,7 +21,7 @@ from referralnet.api.errors import present
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member, Nobody
 from referralnet.errors import Refusal
-from referralnet.identity.sessions import find_member, touch
+from referralnet.identity.sessions import find_member
 
 BODY_BYTES_MAX = 64 * 1024
 _log = structlog.get_logger("referralnet.api")
@@ -54,17 +54,13 @@ async def find_actor(resources: Resources, token: str | None) -> Member | None:
         return None
     now, settings = resources.clock.now(), resources.settings
     async with resources.database.transaction(Nobody()) as session:
-        actor = await find_member(
+        return await find_member(
             session,
             token,
             idle=timedelta(minutes=settings.session_idle_minutes),
             api_idle=timedelta(hours=settings.api_token_idle_hours),
             now=now,
         )
-    if actor is not None:
-        async with resources.database.transaction(actor) as session:
-            await touch(session, actor, now=now)
-    return actor
 
 
 class GraphQLEndpoint:

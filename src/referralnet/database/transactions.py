@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.pool import NullPool
 
 from referralnet.database.acting import Actor
+from referralnet.database.connections import ActingConnection, hand_out_living_connections
 
 
 class _ActingSession(Session):
@@ -20,14 +21,11 @@ class _ActingSession(Session):
 
 
 @event.listens_for(_ActingSession, "after_begin")
-def _say_who_acts(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    settings: dict[str, str] = session.info["acting"]
-    if settings:
-        calls = ", ".join(f"set_config(:name{i}, :value{i}, true)" for i in range(len(settings)))
-        values: dict[str, str] = {}
-        for i, (name, value) in enumerate(settings.items()):
-            values |= {f"name{i}": name, f"value{i}": value}
-        connection.execute(text(f"select {calls}"), values)
+def _say_who_acts(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    if not transaction.nested:
+        driver_connection = connection.connection.driver_connection
+        assert isinstance(driver_connection, ActingConnection)
+        driver_connection.acting = session.info["acting"]
 
 
 class Database:
@@ -43,14 +41,14 @@ class Database:
             command_timeout_seconds: without it a network partition hangs a statement for longer than any caller waits.
             pooled: False for a short command that should leave no connection behind.
         """
-        pool = (
-            {"pool_size": connections_max, "max_overflow": 0, "pool_pre_ping": True}
-            if pooled
-            else {"poolclass": NullPool}
-        )
-        self.engine: AsyncEngine = create_async_engine(
-            url, connect_args={"command_timeout": command_timeout_seconds, "timeout": 10}, hide_parameters=True, **pool
-        )
+        pool = {"pool_size": connections_max, "max_overflow": 0} if pooled else {"poolclass": NullPool}
+        connecting = {
+            "command_timeout": command_timeout_seconds,
+            "timeout": 10,
+            "connection_class": ActingConnection,
+        }
+        self.engine: AsyncEngine = create_async_engine(url, connect_args=connecting, hide_parameters=True, **pool)
+        hand_out_living_connections(self.engine)
 
     @asynccontextmanager
     async def transaction(self, actor: Actor) -> AsyncIterator[AsyncSession]:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import AgencyKind, Member, Role
+from referralnet.database.transactions import act_as_member
 from referralnet.identity.tables import MemberSession
 
 # Writing at every request would make each read a write; the idle limit is tens of minutes.
@@ -65,14 +66,17 @@ async def open_session(
 async def find_member(
     session: AsyncSession, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime
 ) -> Member | None:
-    """Whom a token speaks for, right now: None when unknown, ended, idle too long, or the member is disabled."""
+    """Whom a token speaks for, right now: None when unknown, ended, idle too long, or the member is disabled.
+
+    That the session is in use is noted, and from there on the transaction acts for its member.
+    """
     found = func.find_session(token_hash(token), now, now - idle, now - api_idle).table_valued(
         "session_id", "member_id", "agency_id", "agency_kind", "roles", "stepped_up_at", "last_seen_at"
     )
     row = (await session.execute(select(found))).one_or_none()
     if row is None:
         return None
-    return Member(
+    actor = Member(
         member_id=row.member_id,
         agency_id=row.agency_id,
         agency_kind=AgencyKind(row.agency_kind),
@@ -80,10 +84,13 @@ async def find_member(
         session_id=row.session_id,
         stepped_up_at=row.stepped_up_at,
     )
+    if row.last_seen_at < now - _TOUCH_EVERY:
+        await _touch(session, actor, now)
+    return actor
 
 
-async def touch(session: AsyncSession, actor: Member, *, now: datetime) -> None:
-    """Note that the session is in use, at most once a minute."""
+async def _touch(session: AsyncSession, actor: Member, now: datetime) -> None:
+    await act_as_member(session, actor.member_id)
     await session.execute(
         update(MemberSession)
         .where(MemberSession.id == actor.session_id, MemberSession.last_seen_at < now - _TOUCH_EVERY)
