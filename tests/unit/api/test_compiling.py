@@ -222,7 +222,7 @@ class FaultyQuery:
 LEAF_NAMES = ("text", "number", "ratio", "yes", "key", "id", "at", "day")
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 @pytest.mark.parametrize("asked", [*LEAF_NAMES, "__typename"])
 def test_what_is_no_value_is_told_as_graphql_core_tells_it_and_resolved_once(asked: str, fault: Any) -> None:
     document = f"{{ leaves {{ {asked} }} faultItself {{ {asked} }} }}"
