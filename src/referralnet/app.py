@@ -33,6 +33,7 @@ from referralnet.hsds.endpoints import routes as hsds_routes
 from referralnet.jobs.work import Work
 from referralnet.messaging.carriers.choosing import choose_carrier, webhook_token
 from referralnet.messaging.sending import Sender
+from referralnet.papers.endpoints import routes as paper_routes
 from referralnet.settings import Settings
 from referralnet.webhooks import twilio as webhooks
 
@@ -117,7 +118,7 @@ def open_work(settings: Settings) -> Work:
 
 
 def build_app(resources: Resources, example: ExampleNetwork | None = None) -> Starlette:
-    """The web application: GraphQL, the carrier's webhooks, the console, and a health answer.
+    """The web application: GraphQL, papers, the carrier's webhooks, the console, and a health answer.
 
     Args:
         resources: what its surfaces work with.
@@ -141,6 +142,7 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
             auth_token=token,
             public_base_url=settings.public_base_url,
         ),
+        *paper_routes(resources),
         *hsds_routes(resources.database, resources.clock, settings),
         *console.routes(resources, endpoint, example, phone),
     ]

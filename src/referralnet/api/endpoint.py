@@ -80,7 +80,7 @@ class GraphQLEndpoint:
         except ClientDisconnect:
             return Response(status_code=400)
         try:
-            actor = await find_actor(self._resources, _bearer_token(request))
+            actor = await find_actor(self._resources, bearer_token(request))
             return _answer(await self.execute(operation, actor))
         except Exception as crash:  # noqa: BLE001 (told as every other crash is: an incident's number and nothing else)
             return _answer({"errors": [present(GraphQLError("", original_error=crash)).formatted]}, 500)
@@ -153,7 +153,7 @@ async def _read_operation(request: Request) -> Operation:
     return Operation(document["query"], variables, name)
 
 
-def _bearer_token(request: Request) -> str | None:
+def bearer_token(request: Request) -> str | None:
     """Only the Authorization header: a cookie would let any page on the member's browser speak for them."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None

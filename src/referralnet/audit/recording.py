@@ -45,6 +45,7 @@ class Action(StrEnum):
     RELEASE_NARROWED = "release_narrowed"
     RELEASE_DECLINED = "release_declined"
     RELEASE_ENDED = "release_ended"
+    RELEASE_PRINTED = "release_printed"
     DISCLOSURE_MADE = "disclosure_made"
     DISCLOSURE_READ = "disclosure_read"
     ACCOUNTING_READ = "accounting_read"

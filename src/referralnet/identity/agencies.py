@@ -139,6 +139,19 @@ async def list_agencies(session: AsyncSession) -> list[AgencyRow]:
     return [AgencyRow(row.id, row.name, AgencyKind(row.kind), row.time_zone) for row in await session.execute(columns)]
 
 
+async def agency(session: AsyncSession, agency_id: UUID) -> AgencyRow:
+    """One agency, whether it is active still or not.
+
+    Raises:
+        NotFound: there is none.
+    """
+    columns = select(Agency.id, Agency.name, Agency.kind, Agency.time_zone).where(Agency.id == agency_id)
+    row = (await session.execute(columns)).one_or_none()
+    if row is None:
+        raise NotFound(field="agency_id")
+    return AgencyRow(row.id, row.name, AgencyKind(row.kind), row.time_zone)
+
+
 async def agency_by_name(session: AsyncSession, name: str) -> AgencyRow:
     """One agency by its exact name.
 

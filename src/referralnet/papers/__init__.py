@@ -1,0 +1,1 @@
+"""The papers that she may carry home: PDFs over HTTP."""
