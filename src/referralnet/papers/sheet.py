@@ -53,9 +53,8 @@ class Sheet(FPDF):
         """When it was printed, and which page this is."""
         self.set_y(-15)
         self._pen(size=8.5, color=QUIET)
-        self.cell(self.epw / 2, 5, self._printed)
         page = self._words.say("sheet", "page", page=self.page_no(), pages="{nb}")
-        self.cell(self.epw / 2, 5, page, align="R")
+        self.cell(self.epw, 5, f"{self._printed} \u00b7 {page}")
 
     def heading(self, text: str) -> None:
         """The title at the top."""

@@ -36,10 +36,12 @@ class Entry:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What trail and tables must say alike; their clocks differ, and a call is logged after it was made."""
-        return (
-            self.act, self.subject_id, self.by_agency_id, self.to_agency_id, self.release_id, self.categories,
-        )  # fmt: skip
+        """What trail and tables must say alike.
+
+        Their clocks differ, a call is logged after it was made, and a note may live on under a later release of hers.
+        """
+        release_id = None if self.act is Action.REFERRAL_NOTED else self.release_id
+        return self.act, self.subject_id, self.by_agency_id, self.to_agency_id, release_id, self.categories
 
     @property
     def is_kept_in_tables(self) -> bool:

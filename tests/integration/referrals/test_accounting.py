@@ -223,6 +223,20 @@ async def test_a_handoff_that_is_not_in_the_trail_takes_its_calls_with_it_and_bo
     ]
 
 
+@pytest.mark.rule("C11")
+async def test_a_note_that_lives_on_under_a_later_release_is_told_once_under_the_one_it_was_written_under(
+    books: Books,
+) -> None:
+    whole = await books.accounting()
+    await books.tamper(
+        """update referral_note set release_id = (select release_id from survivor_release where follows_release_id = $1)
+          where release_id = $1""",
+        books.sent.release_id,
+    )
+    assert [content(line) for line in await books.accounting()] == [content(line) for line in whole]
+    assert await books.apart() == []
+
+
 def content(line: Line) -> tuple[object, ...]:
     return line.act, line.by, line.to, line.categories, line.release_id
 
