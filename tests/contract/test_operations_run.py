@@ -32,7 +32,8 @@ SENT = f"{COORDINATOR} 01 02 03 04 05 06"
 
 # Who runs what, in order; what one answer gives, the next operations take.
 STORIES = {
-    "a bed, a visit, an end": f"{SENT} 20 {INTAKE} 40 41 07 08 09 10 11 12 13 {COORDINATOR} 11 23 24 25",
+    "a bed, a visit, an end": f"{SENT} 20 {INTAKE} 40 41 07 08 09 10 11 12 13 {COORDINATOR} 11 143 144 23 24 25",
+    "the wording looked at": f"{COORDINATOR} 141 142",
     "a waiting list, then no": f"{SENT} {INTAKE} 30 31 {COORDINATOR} 21 22",
     "a visit moved, cancelled, missed": f"{SENT} {INTAKE} 08 10 32 33 32 34 13",
     "one release taken back": f"{SENT} 25 26",

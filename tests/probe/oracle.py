@@ -77,6 +77,7 @@ DUTIES: dict[str, set[str]] = {
     "releaseSignature": {"coordinator"},
     "accounting": {"coordinator"},
     "texts": {"coordinator"},
+    "textsToSurvivor": {"coordinator"},
     "routingPlan": {"coordinator"},
     "routingPlans": {"coordinator"},
     "disclosure": {"intake"},

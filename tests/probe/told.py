@@ -70,6 +70,10 @@ TYPES: dict[str, Thing | None] = {
     "DisclosedCategory": Thing.OPENED,
     "DisclosedFact": Thing.OPENED,
     "Text": Thing.TEXTS,
+    "Delivery": Thing.TEXTS,
+    "TextPreview": None,
+    "LabelCheck": None,
+    "LabelFault": None,
     "Task": None,  # its id says whose it is
     "AccountingConnection": None,
     "AccountingEdge": None,
@@ -122,6 +126,7 @@ LOOKUPS = {
     "disclosure": ("referral", Thing.OPENED),
     "updateToShare": ("referral", Thing.RECORD),
     "texts": ("referral", Thing.TEXTS),
+    "textsToSurvivor": ("survivor", Thing.TEXTS),
     "matchNeed": ("need", Thing.RECORD),
     "routingPlan": ("routing", Thing.RECORD),
     "routingPlans": ("survivor", Thing.RECORD),

@@ -35,6 +35,7 @@ from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 from referralnet.api.texts import TextQuery
 from referralnet.api.two_people import TwoPeopleMutation, TwoPeopleQuery
 from referralnet.api.visits import VisitMutation
+from referralnet.api.wording import WordingQuery
 
 DOCUMENTS_CACHED_MAX = 512
 
@@ -61,6 +62,7 @@ class Query(
     HandoffQuery,
     BetweenPartiesQuery,
     TextQuery,
+    WordingQuery,
     AlarmQuery,
 ):
     pass

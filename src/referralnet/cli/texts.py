@@ -11,31 +11,41 @@ app = typer.Typer(no_args_is_help=True, help="The wording of texts, and the exam
 
 @app.command()
 def check() -> None:
-    """Prove the published wording neutral, short enough and complete; names each rule that is broken."""
-    from referralnet.messaging.checking import problems
+    """Prove the published wording neutral, short enough and complete; says what each text costs at most."""
+    from referralnet.messaging.checking import costs, problems
+    from referralnet.messaging.wording import is_draft, languages
 
     found = list(dict.fromkeys(problems()))
     for problem in found:
         typer.echo(problem, err=True)
     if found:
         raise typer.Exit(1)
+    for one in costs():
+        cost = one.cost
+        typer.echo(f"{one.language}  {one.message:<24}{cost.segments} x {cost.encoding}  {cost.units} letters")
+    for language in filter(is_draft, languages()):
+        typer.echo(f"{language} is a draft that nobody has reviewed: no contact plan can choose it.")
     typer.echo("Every text is neutral, fits its segments and says how to answer.")
 
 
 @app.command()
 def preview(language: str = typer.Option("en", help="A folder of notifications/, e.g. en or es.")) -> None:
     """Show every text as the phone shows it, with its encoding and segments."""
-    from referralnet.messaging import segments, wording
-    from referralnet.messaging.checking import occasions
+    from datetime import UTC, datetime
+
+    from referralnet.messaging import wording
+    from referralnet.messaging.previewing import preview_texts
 
     if language not in wording.languages():
         typer.echo(f"There is no wording in {language!r}; there is {', '.join(wording.languages())}.", err=True)
         raise typer.Exit(2)
-    occasion = next(occasions())
-    for message in wording.Message:
-        body = wording.render(message, language, occasion if wording.catalogue()[message].variables else None)
-        count = segments.cost(body)
-        typer.echo(f"{message} ({count.encoding}, {count.units} letters, {count.segments} segment)\n  {body}\n")
+    if wording.is_draft(language):
+        typer.echo("A draft that nobody has reviewed.\n")
+    for shown in preview_texts(language, now=datetime.now(UTC)):
+        cost = shown.cost
+        typer.echo(
+            f"{shown.message} ({cost.encoding}, {cost.units} letters, {cost.segments} segment)\n  {shown.body}\n"
+        )
 
 
 @app.command()

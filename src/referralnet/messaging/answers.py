@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from referralnet import published
 from referralnet.messaging.neutrality import fold
+from referralnet.messaging.wording import is_draft
 
 _FUZZY_WORDS_MAX = 3
 _FUZZY_LIKENESS = 0.75
@@ -56,18 +57,24 @@ def _forms() -> tuple[_Forms, ...]:
     return tuple(found)
 
 
+def sections_of(language: str) -> frozenset[Answer]:
+    """The meanings that a language has words for."""
+    return frozenset(forms.answer for forms in _forms() if forms.language == language)
+
+
 def understand(text: str) -> Answer:
     """What this text asks for, in any language we know."""
     return _read(text)[0]
 
 
 def language_of(text: str) -> str:
-    """The language whose word this was, English where none was recognised.
+    """The language whose word this was, English where none was recognised or its wording is a draft.
 
     Taken from the text and never from a contact plan: a known number must not get another reply than an unknown one
     (M6).
     """
-    return _read(text)[1]
+    language = _read(text)[1]
+    return "en" if is_draft(language) else language
 
 
 def beyond_the_opening(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.messaging.tables import TextMessage, TextState
@@ -28,6 +28,15 @@ class TextRow:
 
 async def list_texts(session: AsyncSession, referral_id: UUID) -> list[TextRow]:
     """The texts about a referral, by when they are due; row security leaves none to any other agency."""
+    return await _list(session, TextMessage.subject_id == referral_id)
+
+
+async def list_texts_to(session: AsyncSession, survivor_id: UUID) -> list[TextRow]:
+    """Every text to a survivor, by when it is due; row security leaves none to any other agency."""
+    return await _list(session, TextMessage.survivor_id == survivor_id)
+
+
+async def _list(session: AsyncSession, about: ColumnElement[bool]) -> list[TextRow]:
     columns = select(
         TextMessage.id,
         TextMessage.kind,
@@ -38,9 +47,7 @@ async def list_texts(session: AsyncSession, referral_id: UUID) -> list[TextRow]:
         TextMessage.attempts,
         TextMessage.error_code,
     )
-    rows = await session.execute(
-        columns.where(TextMessage.subject_id == referral_id).order_by(TextMessage.due_at, TextMessage.id)
-    )
+    rows = await session.execute(columns.where(about).order_by(TextMessage.due_at, TextMessage.id))
     return [
         TextRow(
             id=row.id,

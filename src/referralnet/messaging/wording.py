@@ -28,6 +28,8 @@ class Message(StrEnum):
     APPOINTMENT_CHANGED = "appointment_changed"
     APPOINTMENT_CANCELLED = "appointment_cancelled"
     APPOINTMENT_REMINDER = "appointment_reminder"
+    STATUS_DIGEST = "status_digest"
+    RECONFIRM_CONTACT = "reconfirm_contact"
     OPT_OUT_CONFIRMATION = "opt_out_confirmation"
     HELP_REPLY = "help_reply"
 
@@ -45,7 +47,7 @@ class Entry:
     audience: str
     variables: frozenset[str]
     segments_at_most: int
-    answers: bool
+    answers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ def _toml(*parts: str) -> dict[str, Any]:
 def catalogue() -> dict[Message, Entry]:
     """The catalogue, by message."""
     return {
-        Message(key): Entry(item["audience"], frozenset(item["variables"]), item["segments_at_most"], item["answers"])
+        Message(key): Entry(
+            item["audience"], frozenset(item["variables"]), item["segments_at_most"], tuple(item["answers"])
+        )
         for key, item in _toml("catalogue.toml").items()
     }
 
@@ -77,14 +81,26 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(file.parent.name for file in published.path("notifications").glob("*/language.toml")))
 
 
+def is_draft(language: str) -> bool:
+    """Whether nobody who speaks it and works with survivors has read a language's wording yet."""
+    return bool(_toml(language, "language.toml").get("draft", False))
+
+
 def labels() -> tuple[str, ...]:
     """The keys of the neutral sender labels a survivor may choose from."""
     return tuple(_toml("labels.toml"))
 
 
 def label_words(label: str, language: str) -> str:
-    """A label as the phone shows it."""
-    return str(_toml("labels.toml")[label][language])
+    """A label as the phone shows it.
+
+    Raises:
+        WordingMissing: no such label, or none in this language.
+    """
+    words = _toml("labels.toml").get(label, {}).get(language)
+    if words is None:
+        raise WordingMissing(detail=f"The label {label} in {language}.")
+    return str(words)
 
 
 @functools.cache
@@ -113,8 +129,6 @@ def render(message: Message, language: str, occasion: Occasion | None = None) ->
     """
     body = template(message, language)
     if occasion is not None:
-        if occasion.label not in labels():
-            raise WordingMissing(detail="No such label.")
         body = body.format_map(_values(language, occasion))
     require_neutral(body)
     return body

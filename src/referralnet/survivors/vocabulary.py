@@ -13,8 +13,12 @@ from referralnet import published
 
 @functools.cache
 def text_languages() -> frozenset[str]:
-    """Languages that texts can be written in: those with a folder of wording."""
-    return frozenset(file.parent.name for file in published.path("notifications").glob("*/language.toml"))
+    """Languages that texts can be written in: those with a folder of wording that is no draft."""
+    return frozenset(
+        file.parent.name
+        for file in published.path("notifications").glob("*/language.toml")
+        if not tomllib.loads(file.read_text("utf-8")).get("draft", False)
+    )
 
 
 @functools.cache

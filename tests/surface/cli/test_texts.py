@@ -13,6 +13,8 @@ def test_the_check_says_that_all_is_well() -> None:
     result = CliRunner().invoke(app, ["check"])
     assert result.exit_code == 0
     assert "neutral" in result.output
+    assert "es  appointment_reminder    2 x UCS-2" in result.output
+    assert "tl is a draft that nobody has reviewed" in result.output
 
 
 def test_the_check_names_what_is_broken_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,4 +34,4 @@ def test_the_preview_shows_each_text_with_its_cost(language: str, words: str) ->
 def test_a_language_without_wording_is_said_so() -> None:
     result = CliRunner().invoke(app, ["preview", "--language", "xx"])
     assert result.exit_code == 2
-    assert "en, es" in result.output
+    assert "en, es, tl" in result.output

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referralnet import published
-from referralnet.messaging import checking, neutrality, segments, wording
+from referralnet.messaging import answers, checking, neutrality, segments, wording
 from referralnet.messaging.neutrality import NotNeutral, findings, require_neutral
 from referralnet.messaging.wording import Message, Occasion, WordingMissing, render
+from referralnet.survivors import vocabulary
 
 ZONES = (
     "America/New_York",
@@ -87,6 +91,97 @@ def test_a_wording_that_a_translator_made_unsafe_never_leaves(tmp_path: Path, mo
     finally:
         for cached in caches:
             cached.cache_clear()
+
+
+@pytest.fixture
+def another_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The published wording with the Tagalog folder once more, under a code that nobody uses: `xx`."""
+    folder = tmp_path / "notifications"
+    shutil.copytree(published.path("notifications"), folder)
+    shutil.copytree(folder / "tl", folder / "xx")
+    labels = (folder / "labels.toml").read_text("utf-8")
+    (folder / "labels.toml").write_text(
+        re.sub(r"^tl = (.*)$", r"tl = \1\nxx = \1", labels, flags=re.MULTILINE), "utf-8"
+    )
+    monkeypatch.setattr(published, "path", tmp_path.joinpath)
+    forget_what_was_read()
+    yield folder / "xx"
+    forget_what_was_read()
+
+
+def replace_in(file: Path, there: str, then: str, count: int = 0) -> None:
+    file.write_text(re.sub(there, then, file.read_text("utf-8"), count=count, flags=re.MULTILINE), "utf-8")
+
+
+def forget_what_was_read() -> None:
+    for cached in (
+        wording._toml, wording.template, wording.catalogue, wording.languages, neutrality.forbidden_words,
+        neutrality._pattern, answers._forms, vocabulary.text_languages,
+    ):  # fmt: skip
+        cached.cache_clear()
+
+
+def test_a_language_is_added_by_its_folder_alone(another_language: Path) -> None:
+    assert list(checking.problems()) == []
+    occasion = Occasion(datetime(2026, 3, 8, 1, 30, tzinfo=UTC), "America/Chicago", "planner")
+    assert "nakalista ka sa Sab, Mar 7, 7:30 PM." in render(Message.APPOINTMENT_SET, "xx", occasion)
+    assert {one.language for one in checking.costs()} == {"en", "es", "tl", "xx"}
+    language = another_language / "language.toml"
+    assert "xx" not in vocabulary.text_languages()
+    replace_in(language, "draft = true", "")
+    forget_what_was_read()
+    assert "xx" in vocabulary.text_languages()
+
+
+@pytest.mark.rule("M3")
+@pytest.mark.parametrize(
+    ("file", "words", "problem"),
+    [
+        ("appointment_set.txt", "{label}: sa {date} isagot ang 1 oo, 2 tawag, 3 hindi.", "which word ends texts"),
+        ("appointment_set.txt", "{label}: {date}. Isagot ang 1 oo, 2 tawag. HINTO.", "what 3 means"),
+        ("help_reply.txt", "Silungan ito.", "TEXT_NOT_NEUTRAL"),
+        ("help_reply.txt", "a" * 161, "2 segments, 1 allowed"),
+        ("answers.toml", '[opt_out]\nexact = ["hinto"]', "no words for unsafe"),
+    ],
+)
+def test_the_lint_names_what_a_translator_did(another_language: Path, file: str, words: str, problem: str) -> None:
+    (another_language / file).write_text(words, "utf-8")
+    forget_what_was_read()
+    problem = problem.replace("TEXT_NOT_NEUTRAL", NotNeutral().message)
+    assert any(f"xx/{file.removesuffix('.txt')}" in found and problem in found for found in checking.problems())
+
+
+@pytest.mark.rule("M3")
+@pytest.mark.parametrize(
+    ("label", "problem"), [("Ang korte", "a forbidden word: korte"), ("Kay Lupe", "lupe"), ("a" * 17, "longer than 16")]
+)
+def test_the_lint_names_a_label_that_tells(another_language: Path, label: str, problem: str) -> None:
+    labels = another_language.parent / "labels.toml"
+    labels.write_text(
+        re.sub(r"^xx = .*$", f'xx = "{label}"', labels.read_text("utf-8"), count=1, flags=re.MULTILINE), "utf-8"
+    )
+    forget_what_was_read()
+    assert any(found.startswith("xx/calendar") and problem in found for found in checking.problems())
+
+
+def test_a_label_without_a_wording_in_some_language_is_named(another_language: Path) -> None:
+    labels = another_language.parent / "labels.toml"
+    replace_in(labels, r"^xx = .*$", "", count=1)
+    forget_what_was_read()
+    assert any("calendar in xx" in found for found in checking.problems())
+
+
+def test_a_draft_is_answered_in_english_and_its_stop_is_a_stop() -> None:
+    assert wording.is_draft("tl")
+    assert answers.understand("Hinto!") is answers.Answer.OPT_OUT
+    assert answers.language_of("Hinto!") == "en"
+
+
+def test_the_dearest_body_is_told_for_every_text() -> None:
+    costs = {(one.language, one.message): one.cost for one in checking.costs()}
+    assert set(costs) == {(language, message) for language in wording.languages() for message in Message}
+    spanish = costs["es", Message.APPOINTMENT_REMINDER]
+    assert (spanish.encoding, spanish.segments) == (segments.Encoding.UCS_2, 2), "a Saturday holds an accent"
 
 
 def test_date_and_time_are_those_of_her_clock_and_her_language() -> None:
