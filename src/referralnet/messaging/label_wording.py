@@ -105,4 +105,4 @@ _NAMED = text("""
     union all
     select 'place', word from run where exists (select from address where lower(unaccent(address.city)) = run.word)
     order by 1, 2
-""")
+""")  # lint: agency-filter the own names of what everybody may see
