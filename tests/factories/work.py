@@ -26,6 +26,10 @@ class NoCarrier:
         del to, since
         raise AssertionError("nothing is to be asked here")
 
+    async def erase(self, sid: str) -> None:
+        del sid
+        raise AssertionError("nothing is to be erased here")
+
     async def close(self) -> None:
         pass
 

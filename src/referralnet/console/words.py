@@ -39,6 +39,7 @@ _PLAIN = {
     "referral_is_over": "take note: a referral is over",
     "survivor_not_texted": "tell her yourself: no text could be sent",
     "confirmation_too_late": "tell her: her confirmation came too late",
+    "text_not_erased": "tell the operator: the carrier would not erase a text",
     "text_unsettled": "ask her: nobody knows whether a text arrived",
     "referral_without_owner": "tell the operator: a referral is on nobody's list, or on the wrong one",
     "reveals_capped": "look into it: somebody had identity opened very often",

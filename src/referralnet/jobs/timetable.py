@@ -10,6 +10,7 @@ from referralnet.jobs import (
     apply_callbacks,
     check_owners,
     climb_ladders,
+    erase_texts,
     expire_releases,
     follow_routing,
     plan_texts,
@@ -55,6 +56,7 @@ TIMETABLE = (
     Job(check_owners.run, every_seconds=24 * 60 * 60),
     Job(follow_routing.run, every_seconds=5, wakes_on="routing_plan"),
     Job(reconfirm_contacts.run, every_seconds=600),
+    Job(erase_texts.run, every_seconds=600, at_start=False),
     Job(seal_audit.run, every_seconds=2),
     Job(anchor_audit.run, every_seconds=600),
 )

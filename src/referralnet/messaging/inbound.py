@@ -73,6 +73,7 @@ async def take_inbound(session: AsyncSession, keyring: Keyring, inbound_id: UUID
     if row is None:
         return None
     number, body = open_inbound(keyring, row)
+    assert row.from_lookup is not None, "what waits is not erased"
     answer = understand(body)
     beyond = beyond_the_opening(body) if answer is Answer.END_EVERYTHING else ""
     received = Received(row.id, row.from_lookup, number, answer, language_of(body), row.received_at, beyond)

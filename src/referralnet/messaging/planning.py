@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -18,11 +18,11 @@ from referralnet.identity.tasks import open_task
 from referralnet.messaging.cancelling import cancel_texts
 from referralnet.messaging.contacts import Contact, load_contact
 from referralnet.messaging.permission import Withheld, why_not
+from referralnet.messaging.policy import REMINDERS_BEFORE
 from referralnet.messaging.tables import Notice, TextMessage, TextState
 from referralnet.messaging.windows import Slot, next_slot, read_windows
 from referralnet.messaging.wording import Message
 
-REMINDERS_BEFORE = (timedelta(hours=24), timedelta(hours=2))
 URGENT, ROUTINE = 0, 1
 # What is told must be news: a text that something is off or moved goes before a text that nothing has changed.
 _PRIORITY = {Message.APPOINTMENT_CHANGED: URGENT, Message.APPOINTMENT_CANCELLED: URGENT}

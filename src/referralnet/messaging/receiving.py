@@ -48,7 +48,9 @@ async def keep_callback(session: AsyncSession, *, text_id: UUID, report: Report,
 
 
 def open_inbound(keyring: Keyring, row: InboundText) -> tuple[str, str]:
-    """(number, body) of a stored text, for the worker."""
+    """(number, body) of a stored text that has not been handled yet, for the worker."""
+    assert row.from_sealed is not None, "what waits is not erased"
+    assert row.body_sealed is not None, "what waits is not erased"
     key = keyring.derive(INBOUND_KEY)
     number = open_sealed(key, row.from_sealed, f"inbound_text.from_sealed:{row.id}")
     return number, open_sealed(key, row.body_sealed, f"inbound_text.body_sealed:{row.id}")

@@ -67,7 +67,8 @@ async def settle_by_listing(sender: Sender, *, unlisted_seconds: float) -> int:
     """
     async with sender.database.transaction(Dispatcher()) as session:
         settled_before = sender.clock.now() - _LIST_LAG
-        unknown = await _unknown(session, TextMessage.state_at < settled_before)
+        # Without a number there is nothing to look for any more.
+        unknown = await _unknown(session, TextMessage.state_at < settled_before, TextMessage.to_sealed.is_not(None))
     settled = 0
     for text in unknown:
         async with sender.database.transaction(text.custody) as session:
@@ -75,6 +76,17 @@ async def settle_by_listing(sender: Sender, *, unlisted_seconds: float) -> int:
         if unsettled is not None:
             settled += await _settle(sender, unsettled, unlisted_seconds)
     return settled
+
+
+async def alike_at_carrier(sender: Sender, text: DueText) -> Sequence[RemoteText]:
+    """What the carrier lists with the number and the body of an unsettled text, and no text of ours is known to be.
+
+    Raises:
+        Busy, Ambiguous: there is no list now.
+    """
+    async with sender.database.transaction(text.custody) as session:
+        unsettled = await _open(session, text, sender.keyring)
+    return [] if unsettled is None else await _alike(sender, unsettled)
 
 
 async def _unknown(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[DueText]:
@@ -97,10 +109,9 @@ async def _open(session: AsyncSession, text: DueText, keyring: Keyring) -> _Unse
 
 async def _settle(sender: Sender, unsettled: _Unsettled, unlisted_seconds: float) -> int:
     try:
-        listed = await sender.carrier.list_recent(unsettled.to, unsettled.since - _CLOCKS_DIFFER)
+        mine = await _alike(sender, unsettled)
     except (Busy, Ambiguous):
         return 0
-    mine = await _not_ours_yet(sender, [remote for remote in listed if remote.body == unsettled.body])
     now = sender.clock.now()
     async with sender.database.transaction(unsettled.text.custody) as session:
         if len(mine) == 1:
@@ -109,6 +120,11 @@ async def _settle(sender: Sender, unsettled: _Unsettled, unlisted_seconds: float
         if mine or now - unsettled.unknown_since < timedelta(seconds=unlisted_seconds):
             return 0  # two alike, or too early to say: the person who was told decides
         return await _never_there(session, unsettled.text.id, now)
+
+
+async def _alike(sender: Sender, unsettled: _Unsettled) -> list[RemoteText]:
+    listed = await sender.carrier.list_recent(unsettled.to, unsettled.since - _CLOCKS_DIFFER)
+    return await _not_ours_yet(sender, [remote for remote in listed if remote.body == unsettled.body])
 
 
 async def _not_ours_yet(sender: Sender, listed: Sequence[RemoteText]) -> list[RemoteText]:

@@ -57,6 +57,11 @@ class TextMessage(Base):
     to_sealed: Mapped[bytes | None]
     body_sealed: Mapped[bytes | None]
     created_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
+    """When number and body were erased here (M10)."""
+    carrier_erased_at: Mapped[datetime | None]
+    erase_tried_at: Mapped[datetime | None]
+    """When the carrier last would not erase it."""
 
 
 class Notice(Base):
@@ -84,17 +89,19 @@ class Suppression(Base):
 
 
 class InboundText(Base):
-    """A verified text that came in, sealed until the worker reads it."""
+    """A verified text that came in, sealed until the worker reads it, and erased some time after (M10)."""
 
     __tablename__ = "inbound_text"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     carrier_sid: Mapped[str]
-    from_lookup: Mapped[bytes]
-    from_sealed: Mapped[bytes]
-    body_sealed: Mapped[bytes]
+    from_lookup: Mapped[bytes | None]
+    from_sealed: Mapped[bytes | None]
+    body_sealed: Mapped[bytes | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
+    carrier_erased_at: Mapped[datetime | None]
+    erase_tried_at: Mapped[datetime | None]
 
 
 class CarrierCallback(Base):

@@ -31,6 +31,8 @@ class RememberingCarrier:
     timeout_seconds: float = 10.0
     sent: list[tuple[str, str, int]] = field(default_factory=list)
     listed: list[RemoteText] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    erase_fails_with: Exception | None = None
     fails_with: Exception | None = None
     before_answer: Callable[[], Awaitable[None]] | None = None
 
@@ -45,6 +47,11 @@ class RememberingCarrier:
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
         del since  # the tests list what they mean
         return [remote for remote in self.listed if remote.to == to]
+
+    async def erase(self, sid: str) -> None:
+        if self.erase_fails_with is not None:
+            raise self.erase_fails_with
+        self.erased.append(sid)
 
     async def close(self) -> None:
         pass

@@ -128,3 +128,34 @@ async def test_the_request_carries_callback_sender_and_a_validity_within_the_car
             "StatusCallback": "http://127.0.0.1:1/?text=1",
         }
     ]
+
+
+@pytest.mark.rule("M10")
+async def test_erasing_redacts_the_body_and_deletes_the_record(
+    serve: Callable[[Handler], Awaitable[TwilioCarrier]],
+) -> None:
+    asked = []
+
+    async def take(request: web.Request) -> web.Response:
+        asked.append((request.method, request.path.rpartition("/")[2], dict(await request.post())))
+        return web.json_response({"sid": "SM1"}) if request.method == "POST" else web.Response(status=204)
+
+    await (await serve(take)).erase("SM1")
+    assert asked == [("POST", "SM1.json", {"Body": ""}), ("DELETE", "SM1.json", {})]
+
+
+@pytest.mark.rule("M10")
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [(answers(409, 20009), Refused), (answers(429), Busy), (answers(500), Ambiguous), (hangs, Ambiguous)],
+)
+async def test_what_the_carrier_would_not_erase_is_not_taken_for_erased(
+    serve: Callable[[Handler], Awaitable[TwilioCarrier]], handler: Handler, expected: type[Exception]
+) -> None:
+    with pytest.raises(expected):
+        await (await serve(handler)).erase("SM1")
+
+
+@pytest.mark.rule("M10")
+async def test_a_record_that_is_gone_already_is_erased(serve: Callable[[Handler], Awaitable[TwilioCarrier]]) -> None:
+    await (await serve(answers(404, 20404))).erase("SM1")

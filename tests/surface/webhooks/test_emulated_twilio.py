@@ -10,11 +10,12 @@ import pytest
 from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from referralnet.jobs import apply_callbacks, plan_texts, read_inbound, send_texts
+from referralnet.jobs import apply_callbacks, erase_texts, plan_texts, read_inbound, send_texts
 from referralnet.jobs.work import Work
 from referralnet.messaging.carriers import INBOUND_PATH
 from referralnet.messaging.carriers.twilio import TwilioCarrier
 from referralnet.messaging.notices import NoticeKind, write_notice
+from referralnet.messaging.policy import SILENT_AFTER
 from referralnet.messaging.sending import Sender
 from tests.databases import DatabaseUrls
 from tests.emulated_twilio import ACCOUNT_SID, AUTH_TOKEN, OUR_NUMBER, EmulatedTwilio
@@ -70,4 +71,10 @@ async def test_a_text_goes_out_its_reports_come_back_and_her_one_confirms(
         async with superuser(database_urls) as db:
             waiting = await db.fetchval("select count(*) from text_message where state in ('scheduled', 'claimed')")
         assert waiting == 0
+
+        # M10: a week after the last of it, the carrier knows of nothing; what it got from her is erased as well.
+        assert len(await twilio.messages()) == 4
+        clock.advance(SILENT_AFTER + timedelta(minutes=1))
+        await erase_texts.run(work)
+        assert await twilio.messages() == []
         await carrier.close()

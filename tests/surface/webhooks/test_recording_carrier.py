@@ -29,6 +29,9 @@ async def test_a_text_stands_on_the_phone_and_is_reported_sent_then_delivered(
     assert (shown.number, shown.body, shown.incoming) == (PHONE, "Calendar: a note", True)
     (listed,) = await carrier.list_recent(PHONE, shown.at - timedelta(minutes=1))
     assert listed.sid == accepted.sid
+    await carrier.erase(accepted.sid)
+    assert await carrier.list_recent(PHONE, shown.at - timedelta(minutes=1)) == []
+    assert read_phone(tmp_path) == [shown], "what is on a phone, no carrier erases"
     async with superuser(database_urls) as db:
         rows = await db.fetch("select status, carrier_sid from carrier_callback where text_id = $1", text_id)
     assert {(row["status"], row["carrier_sid"]) for row in rows} == {(s, accepted.sid) for s in ("sent", "delivered")}

@@ -64,6 +64,14 @@ class Carrier(Protocol):
             Busy, Ambiguous: there is no list now.
         """
 
+    async def erase(self, sid: str) -> None:
+        """Erase a text from the carrier's records, its body and its numbers; one that is gone already is erased (M10).
+
+        Raises:
+            Refused: the carrier will not, e.g. because it is still delivering.
+            Busy, Ambiguous: see there; erasing twice does no harm.
+        """
+
     async def close(self) -> None:
         """Close connections."""
 

@@ -19,6 +19,7 @@ from referralnet.messaging.carriers import INBOUND_PATH, SIGNATURE_HEADER, Accep
 from referralnet.messaging.carriers.twilio import signature_of
 
 PHONE_FILE = "phone.jsonl"
+ERASED_FILE = "erased-at-carrier.txt"
 OUR_NUMBER = "+15005550006"
 _CALLBACK_TIMEOUT_SECONDS = 5
 
@@ -111,8 +112,19 @@ class RecordingCarrier:
 
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
         """See `Carrier.list_recent`."""
+        erased = self._erased()
         texts = (line for line in read_phone(self._folder) if line.incoming and line.number == to and line.at >= since)
-        return [RemoteText(line.sid, line.number, line.body, "delivered") for line in texts]
+        return [RemoteText(line.sid, line.number, line.body, "delivered") for line in texts if line.sid not in erased]
+
+    async def erase(self, sid: str) -> None:
+        """See `Carrier.erase`. The phone keeps its texts, as a real one does."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / ERASED_FILE).open("a", encoding="utf-8") as erased:
+            erased.write(sid + "\n")
+
+    def _erased(self) -> frozenset[str]:
+        file = self._folder / ERASED_FILE
+        return frozenset(file.read_text(encoding="utf-8").split()) if file.exists() else frozenset()
 
     async def close(self) -> None:
         """Wait for the reports under way."""
