@@ -46,6 +46,7 @@ class ContactPlanVersion:
     opted_in_at: datetime | None
     opt_in_method: OptInMethod | None
     reconfirm_by: date
+    status_digest: bool
     changed: list[str] = strawberry.field(description="What was other in the version before; all of it in the first.")
     kept_by: UUID | None
     kept_at: datetime
@@ -65,6 +66,7 @@ class ContactPlanVersion:
             opted_in_at=terms.opted_in_at,
             opt_in_method=None if terms.opt_in_method is None else OptInMethod(terms.opt_in_method),
             reconfirm_by=terms.reconfirm_by,
+            status_digest=terms.status_digest,
             changed=list(kept.changed),
             kept_by=kept.kept_by,
             kept_at=kept.kept_at,

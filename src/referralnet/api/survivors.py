@@ -178,6 +178,10 @@ class ContactPlanInput:
     opted_in: bool
     opt_in_method: contact_plans.OptInMethod | None = None
     reconfirm_by: date = strawberry.field(description="From then on nothing is sent until she confirms the number.")
+    status_digest: bool = strawberry.field(
+        default=False,
+        description="She chose a text that says there is news, and not what, when a referral is answered or runs out.",
+    )
 
 
 @strawberry.type
@@ -268,4 +272,5 @@ def _new_plan(plan: ContactPlanInput) -> contact_plans.NewContactPlan:
         opted_in=plan.opted_in,
         opt_in_method=plan.opt_in_method,
         reconfirm_by=plan.reconfirm_by,
+        status_digest=plan.status_digest,
     )

@@ -53,6 +53,7 @@ _PLAIN = {
     "consent_ended_by_text": "take note: she has ended everything by text",
     "survivor_may_end_consent": "ask her: a text wants to end everything, and it may not be hers",
     "reconfirm_contact": "ask her: her number has to be confirmed before she is texted again",
+    "survivor_confirms_number": "keep her contact plan anew: a text says that the number still is hers",
     "survivor_wrote": "call her: she wrote something that was not understood",
 }
 _HAPPENED = {

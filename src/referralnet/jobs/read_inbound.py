@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from referralnet.jobs.work import Work
 from referralnet.messaging.answers import Answer
 from referralnet.messaging.ending import ending_wishes
 from referralnet.messaging.inbound import (
-    Confirmation,
+    Asked,
     Received,
     answer_in_custody,
     answer_number,
@@ -25,6 +26,7 @@ from referralnet.messaging.inbound import (
     waiting_inbound,
 )
 from referralnet.referrals.withdrawing import withdraw_by_text
+from referralnet.survivors.contact_plans import CONFIRMS_NUMBER_TASK
 
 
 async def run(work: Work) -> int:
@@ -45,22 +47,26 @@ async def _handle(work: Work, inbound_id: UUID) -> int:
         if received is None:
             return 0
         agency_ids = (await session.scalars(text("select id from agency order by id"))).all()
-        await _in_every_custody(work, received, [UUID(str(agency_id)) for agency_id in agency_ids])
+        received = await _in_every_custody(work, received, [UUID(str(agency_id)) for agency_id in agency_ids])
         await answer_number(session, work.keyring, received, now=work.now())
     return 1
 
 
-async def _in_every_custody(work: Work, received: Received, agency_ids: list[UUID]) -> None:
-    asked: list[tuple[datetime, UUID, Confirmation]] = []
+async def _in_every_custody(work: Work, received: Received, agency_ids: list[UUID]) -> Received:
+    """Answer in each custody. What is returned holds for the number: a proven START is one there, too."""
+    asked: list[tuple[datetime, UUID, Asked]] = []
+    starts = False
     for agency_id in agency_ids:
         async with work.database.transaction(Custodian(agency_id)) as session:
-            found = await answer_in_custody(session, agency_id, received, now=work.now())
+            effect = await answer_in_custody(session, work.keyring, agency_id, received, now=work.now())
             if received.answer is Answer.END_EVERYTHING:
                 await _end_everything(work, session, agency_id, received)
-        asked += [(confirmation.asked_at, agency_id, confirmation) for confirmation in found]
+        asked += [(one.asked_at, agency_id, one) for one in effect.asked]
+        starts = starts or effect.starts
     if asked:
         _, agency_id, last_asked = max(asked, key=lambda item: item[0])
         await _confirm(work, agency_id, last_asked)
+    return replace(received, answer=Answer.OPT_IN) if starts else received
 
 
 async def _end_everything(work: Work, session: AsyncSession, agency_id: UUID, received: Received) -> None:
@@ -75,15 +81,18 @@ async def _end_everything(work: Work, session: AsyncSession, agency_id: UUID, re
         await task_about(session, agency_id, task, wish.survivor_id, now=now)
 
 
-async def _confirm(work: Work, agency_id: UUID, confirmation: Confirmation) -> None:
+async def _confirm(work: Work, agency_id: UUID, asked: Asked) -> None:
     now = work.now()
     async with work.database.transaction(Custodian(agency_id)) as session:
-        if not await confirm_by_text(session, confirmation.appointment_id, now=now):
+        if asked.appointment_id is None:
+            # Whoever holds the phone can write "1": a person keeps her plan anew, and sees whether it was proven.
+            await task_about(session, agency_id, CONFIRMS_NUMBER_TASK, asked.subject_id, reason=asked.proof, now=now)
+        elif not await confirm_by_text(session, asked.appointment_id, now=now):
             await open_task(
                 session,
                 agency_id=agency_id,
                 kind="confirmation_too_late",
                 subject_kind="referral",
-                subject_id=confirmation.referral_id,
+                subject_id=asked.subject_id,
                 now=now,
             )

@@ -17,6 +17,7 @@ from referralnet.jobs import (
     prove_keys,
     read_inbound,
     reconfirm_contacts,
+    replan_texts,
     seal_audit,
     send_texts,
     settle_unknown,
@@ -46,6 +47,7 @@ class Job:
 TIMETABLE = (
     Job(read_inbound.run, every_seconds=1, wakes_on="inbound_text"),
     Job(plan_texts.run, every_seconds=1, wakes_on="notice"),
+    Job(replan_texts.run, every_seconds=5, wakes_on="contact_plan_change"),
     Job(send_texts.run, every_seconds=1, wakes_on="text_message"),
     Job(apply_callbacks.run, every_seconds=1, wakes_on="carrier_callback"),
     Job(sweep_leases.run, every_seconds=5),

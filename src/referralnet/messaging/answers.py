@@ -30,6 +30,9 @@ class Answer(StrEnum):
     UNCLEAR = "unclear"
 
 
+_PROVABLE = frozenset({Answer.OPT_IN, Answer.CONFIRM})
+
+
 @dataclass(frozen=True, slots=True)
 class _Forms:
     answer: Answer
@@ -81,6 +84,20 @@ def beyond_the_opening(text: str) -> str:
     """The words, folded, that follow the opening of a text that ends everything; empty where there are none."""
     folded = fold(text)
     return next((beyond for forms in _forms() if (beyond := forms.beyond(folded)) is not None), "")
+
+
+def meant_with_a_phrase(text: str) -> tuple[Answer, str] | None:
+    """What a text asks for if the words after its first ones are a code phrase, and these words, folded.
+
+    Of what changes something that matters and may be anybody's who holds the phone: beginning texts again, and that a
+    number still is hers. None where a text begins otherwise.
+    """
+    padded = f"{fold(text)} "
+    openings = [(word, forms.answer) for forms in _forms() if forms.answer in _PROVABLE for word in forms.exact]
+    for word, answer in sorted(openings, key=lambda opening: -len(opening[0])):
+        if padded.startswith(f"{word} "):
+            return answer, padded[len(word) :].strip()
+    return None
 
 
 def _read(text: str) -> tuple[Answer, str]:

@@ -15,10 +15,18 @@ from referralnet.audit.recording import Action, record
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.sealing import seal
 from referralnet.identity.tasks import open_task
-from referralnet.messaging.answers import Answer, beyond_the_opening, language_of, understand
+from referralnet.messaging.answers import (
+    Answer,
+    beyond_the_opening,
+    language_of,
+    meant_with_a_phrase,
+    understand,
+)
 from referralnet.messaging.cancelling import cancel_texts
 from referralnet.messaging.claiming import NETWORK_KEY, to_place
-from referralnet.messaging.planning import URGENT, Occurrence
+from referralnet.messaging.planning import Occurrence
+from referralnet.messaging.policy import URGENT
+from referralnet.messaging.proving import Proof, plans_of_number, proof_of
 from referralnet.messaging.receiving import open_inbound
 from referralnet.messaging.suppressing import is_suppressed, lift, suppress
 from referralnet.messaging.tables import InboundText, TextMessage, TextState
@@ -34,7 +42,12 @@ _TASKS = {
     Answer.UNCLEAR: "survivor_wrote",
 }
 _ON_THE_PHONE = (TextState.ACCEPTED, TextState.SENT, TextState.DELIVERED, TextState.UNKNOWN)
-_ASKING = (Message.APPOINTMENT_SET, Message.APPOINTMENT_CHANGED, Message.APPOINTMENT_REMINDER)
+_ASKING = (
+    Message.APPOINTMENT_SET,
+    Message.APPOINTMENT_CHANGED,
+    Message.APPOINTMENT_REMINDER,
+    Message.RECONFIRM_CONTACT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +61,30 @@ class Received:
     language: str
     received_at: datetime
     beyond: str = field(default="", repr=False)
-    """Of a text that ends everything: the words that follow, among them her code phrase where she has one."""
+    """The words that follow those that say what is wanted, among them her code phrase where she has one."""
+    if_proven: Answer | None = None
+    """What a text that is otherwise unclear asks for, where the words beyond are her code phrase."""
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
-    """An appointment that a "1" is about: the one last asked for on this phone. `asked_at` tells it from others."""
+class Asked:
+    """What a "1" is about: an appointment, or with no `appointment_id` whether the number still is hers.
 
-    appointment_id: UUID
-    referral_id: UUID
+    `asked_at` tells it from others on this phone; the last one asked counts.
+    """
+
+    subject_id: UUID
+    appointment_id: UUID | None
     asked_at: datetime
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a text did in one custody: what a "1" may confirm there, and whether a proven START begins with it."""
+
+    asked: tuple[Asked, ...] = ()
+    starts: bool = False
 
 
 async def waiting_inbound(session: AsyncSession, *, first: int = 200) -> Sequence[UUID]:
@@ -74,11 +101,16 @@ async def take_inbound(session: AsyncSession, keyring: Keyring, inbound_id: UUID
         return None
     number, body = open_inbound(keyring, row)
     assert row.from_lookup is not None, "what waits is not erased"
-    answer = understand(body)
-    beyond = beyond_the_opening(body) if answer is Answer.END_EVERYTHING else ""
-    received = Received(row.id, row.from_lookup, number, answer, language_of(body), row.received_at, beyond)
     await session.execute(update(InboundText).where(InboundText.id == inbound_id).values(handled_at=now))
-    return received
+    return _received(row.id, row.from_lookup, number, body, row.received_at)
+
+
+def _received(inbound_id: UUID, lookup: bytes, number: str, body: str, received_at: datetime) -> Received:
+    answer, if_proven = understand(body), None
+    beyond = beyond_the_opening(body) if answer is Answer.END_EVERYTHING else ""
+    if answer is Answer.UNCLEAR and (meant := meant_with_a_phrase(body)) is not None:
+        if_proven, beyond = meant
+    return Received(inbound_id, lookup, number, answer, language_of(body), received_at, beyond, if_proven)
 
 
 async def answer_number(session: AsyncSession, keyring: Keyring, received: Received, *, now: datetime) -> None:
@@ -95,36 +127,45 @@ async def answer_number(session: AsyncSession, keyring: Keyring, received: Recei
 
 
 async def answer_in_custody(
-    session: AsyncSession, agency_id: UUID, received: Received, *, now: datetime
-) -> list[Confirmation]:
+    session: AsyncSession, keyring: Keyring, agency_id: UUID, received: Received, *, now: datetime
+) -> Effect:
     """What a text does in one agency's custody; nothing where no plan there has this number.
 
-    "3" and STOP pause the plan and stop every unsent text in this transaction; what a person has to know becomes a
-    task.
+    "3" and STOP pause the plan and stop every unsent text in this transaction, whoever wrote it; what a person has to
+    know becomes a task, and says whether the text proves that it is hers where that matters.
 
     Returns:
-        for a "1", the appointment it may confirm: the caller confirms the one that was asked about last.
+        for a "1", what it may confirm: the caller confirms what was asked about last.
     """
-    found = await session.execute(
-        text("select id, survivor_id from contact_plan where phone_lookup = :lookup"), {"lookup": received.phone_lookup}
-    )
-    plans = [(row.id, row.survivor_id) for row in found]
-    confirmations: list[Confirmation] = []
-    for plan_id, survivor_id in plans:
-        if reason := _PAUSES.get(received.answer):
-            await pause_texts(session, plan_id, survivor_id, reason, now)
-        if received.answer is Answer.OPT_IN:
-            await _leave_to_staff(session, plan_id)
-        if received.answer is Answer.CONFIRM:
-            confirmations += await _asked(session, survivor_id, received.received_at)
-        elif kind := _TASKS.get(received.answer):
-            await task_about(session, agency_id, kind, survivor_id, now=now)
-    return confirmations
+    asked: list[Asked] = []
+    starts = False
+    for plan in await plans_of_number(session, received.phone_lookup):
+        proof, answer = Proof.MISSING, received.answer
+        if received.if_proven is not None or answer in (Answer.CONFIRM, Answer.OPT_IN):
+            proof = await proof_of(session, keyring, plan, received.beyond)
+        if received.if_proven is not None and proof is Proof.GIVEN:
+            answer = received.if_proven
+        if reason := _PAUSES.get(answer):
+            await pause_texts(session, plan.id, plan.survivor_id, reason, now)
+        if answer is Answer.OPT_IN:
+            await _leave_to_staff(session, plan.id)
+            starts = True
+        if answer is Answer.CONFIRM:
+            asked += await _asked(session, plan.survivor_id, received.received_at, proof)
+        elif kind := _TASKS.get(answer):
+            reason = str(proof) if answer is Answer.OPT_IN else None
+            await task_about(session, agency_id, kind, plan.survivor_id, reason=reason, now=now)
+    return Effect(tuple(asked), starts)
 
 
-async def task_about(session: AsyncSession, agency_id: UUID, kind: str, survivor_id: UUID, *, now: datetime) -> None:
+async def task_about(
+    session: AsyncSession, agency_id: UUID, kind: str, survivor_id: UUID, *, reason: str | None = None, now: datetime
+) -> None:
     """Put what a survivor's text asks of people on her custodian's worklist."""
-    await open_task(session, agency_id=agency_id, kind=kind, subject_kind="survivor", subject_id=survivor_id, now=now)
+    detail = None if reason is None else {"reason": reason}
+    await open_task(
+        session, agency_id=agency_id, kind=kind, subject_kind="survivor", subject_id=survivor_id, now=now, detail=detail
+    )
 
 
 async def pause_texts(session: AsyncSession, plan_id: UUID, survivor_id: UUID, reason: str, now: datetime) -> None:
@@ -143,9 +184,9 @@ async def _leave_to_staff(session: AsyncSession, plan_id: UUID) -> None:
     await session.execute(waiting, {"id": plan_id})
 
 
-async def _asked(session: AsyncSession, survivor_id: UUID, received_at: datetime) -> list[Confirmation]:
+async def _asked(session: AsyncSession, survivor_id: UUID, received_at: datetime, proof: Proof) -> list[Asked]:
     asked = (
-        select(TextMessage.subject_id, TextMessage.occurrence, TextMessage.state_at)
+        select(TextMessage.kind, TextMessage.subject_id, TextMessage.occurrence, TextMessage.state_at)
         .where(
             TextMessage.survivor_id == survivor_id,
             TextMessage.kind.in_(_ASKING),
@@ -155,12 +196,13 @@ async def _asked(session: AsyncSession, survivor_id: UUID, received_at: datetime
         .order_by(TextMessage.due_at.desc())
         .limit(20)
     )
-    found = [(row.subject_id, Occurrence.read(row.occurrence), row.state_at) for row in await session.execute(asked)]
-    return [
-        Confirmation(occurrence.appointment_id, referral_id, asked_at)
-        for referral_id, occurrence, asked_at in found
-        if occurrence.starts_at > received_at
-    ][:1]
+    for row in await session.execute(asked):
+        if row.kind == Message.RECONFIRM_CONTACT:
+            return [Asked(row.subject_id, None, row.state_at, proof)]
+        occurrence = Occurrence.read(row.occurrence)
+        if occurrence.starts_at > received_at:
+            return [Asked(row.subject_id, occurrence.appointment_id, row.state_at, proof)]
+    return []
 
 
 async def _reply(session: AsyncSession, keyring: Keyring, received: Received, message: Message, now: datetime) -> None:

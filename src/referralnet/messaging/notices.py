@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.messaging.tables import Notice
 
+REFERRAL_NEWS = "referral_news"
+"""A notice that the database writes when a referral was answered, or ran out: it may lead to a digest."""
+
 
 class NoticeKind(StrEnum):
-    """What a notice tells; the text it leads to has the same name."""
+    """What a notice of a target tells; the text it leads to has the same name."""
 
     APPOINTMENT_SET = "appointment_set"
     APPOINTMENT_CHANGED = "appointment_changed"

@@ -26,16 +26,23 @@ class Withheld(StrEnum):
     REFERRAL_CLOSED = "referral_closed"
     APPOINTMENT_CHANGED = "appointment_changed"
     WINDOW_GONE = "window_gone"
+    NOT_CHOSEN = "not_chosen"
+    PLAN_CHANGED = "plan_changed"
 
 
 def why_not(contact: Contact | None, message: Message, starts_at: datetime, now: datetime) -> Withheld | None:
-    """The first reason not to text, or None where the text may go.
+    """The first reason not to text about an appointment, or None where the text may go.
 
     Args:
         starts_at: the instant the text would tell.
     """
     if contact is None:
         return Withheld.NO_CONTACT_PLAN
+    return why_not_at_all(contact, now) or _case_against(contact, message, starts_at)
+
+
+def why_not_at_all(contact: Contact, now: datetime) -> Withheld | None:
+    """The first reason not to text her, whatever it is about."""
     if contact.suppressed:
         return Withheld.SUPPRESSED
     if contact.texts_opted_in_at is None or contact.texts_opted_in_at > now:
@@ -45,7 +52,7 @@ def why_not(contact: Contact | None, message: Message, starts_at: datetime, now:
     # The plan holds through the whole of its last day on the survivor's own calendar.
     if now.astimezone(ZoneInfo(contact.time_zone)).date() > contact.reconfirm_by:
         return Withheld.RECONFIRM_OVERDUE
-    return _case_against(contact, message, starts_at)
+    return None
 
 
 def _case_against(contact: Contact, message: Message, starts_at: datetime) -> Withheld | None:

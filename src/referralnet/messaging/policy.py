@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from referralnet.messaging.tables import TextState
+from referralnet.messaging.wording import Message
+
+URGENT, ROUTINE = 0, 1
+# What is told must be news: a text that something is off or moved goes before a text that nothing has changed.
+PRIORITY: Mapping[Message, int] = {Message.APPOINTMENT_CHANGED: URGENT, Message.APPOINTMENT_CANCELLED: URGENT}
 
 # How long before an appointment she is reminded of it, in her next safe window.
 REMINDERS_BEFORE = (timedelta(hours=24), timedelta(hours=2))
+
+# Of the news that she chose to be told of: how long more of it is waited for, how far apart two texts are at least, and
+# how long news is news. What counts as news, the database says (the trigger `tell_news`).
+NEWS_GATHERS_FOR = timedelta(hours=1)
+NEWS_APART = timedelta(hours=24)
+NEWS_WITHIN = timedelta(days=3)
+
+# How long before her number has to be confirmed anew she is asked by text whether it still is hers.
+RECONFIRM_BEFORE = timedelta(days=7)
 
 # M10. After its last status a text's number and words are kept so long, to settle what arrives late; a text that came
 # in, so long after it was handled.

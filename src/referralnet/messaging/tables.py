@@ -30,6 +30,16 @@ class TextState(StrEnum):
     """May not be sent, and a person has been told why."""
 
 
+SENT_OR_SENDING = (
+    TextState.CLAIMED,
+    TextState.ACCEPTED,
+    TextState.SENT,
+    TextState.DELIVERED,
+    TextState.UNKNOWN,
+)
+"""On her phone, on its way there, or nobody knows: it is not to be said again."""
+
+
 class TextMessage(Base):
     """One text: its moment, its window, and what became of it."""
 
@@ -76,6 +86,16 @@ class Notice(Base):
     occurrence: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
+
+
+class ContactPlanChange(Base):
+    """A survivor whose contact plan decides anew whether and when she is texted; gone when her texts are planned."""
+
+    __tablename__ = "contact_plan_change"
+
+    survivor_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    changed_at: Mapped[datetime]
 
 
 class Suppression(Base):

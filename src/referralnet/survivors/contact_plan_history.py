@@ -35,6 +35,7 @@ class PlanTerms:
     opted_in_at: datetime | None
     opt_in_method: str | None
     reconfirm_by: date
+    status_digest: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +103,5 @@ def _open(key: DataKey, row: ContactPlanVersion) -> PlanTerms:
         opted_in_at=row.texts_opted_in_at,
         opt_in_method=row.opt_in_method,
         reconfirm_by=row.reconfirm_by,
+        status_digest=row.status_digest,
     )

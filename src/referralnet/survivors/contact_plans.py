@@ -31,6 +31,8 @@ from referralnet.survivors.vocabulary import sender_labels, text_languages, time
 RECONFIRM_DAYS_MAX = 180
 CODE_PHRASE_LENGTH_MAX = 100
 RECONFIRM_TASK = "reconfirm_contact"
+CONFIRMS_NUMBER_TASK = "survivor_confirms_number"
+"""A text said that the number still is hers: a person keeps her plan anew, or asks her."""
 
 
 class OptInMethod(StrEnum):
@@ -61,6 +63,8 @@ class NewContactPlan:
     opted_in: bool
     opt_in_method: OptInMethod | None
     reconfirm_by: date
+    status_digest: bool = False
+    """She chose to be told by text that there is news, without a word of what it is."""
 
 
 async def keep_contact_plan(
@@ -105,7 +109,8 @@ async def keep_contact_plan(
             .values(values)
             .execution_options(synchronize_session=False)
         )
-    await settle_tasks(session, RECONFIRM_TASK, survivor_id, now=now)
+    for settled in (RECONFIRM_TASK, CONFIRMS_NUMBER_TASK):
+        await settle_tasks(session, settled, survivor_id, now=now)
     await index_survivor(session, keyring, held)
     await record(session, Action.CONTACT_PLAN_KEPT, "contact_plan", plan_id, texts="yes" if plan.opted_in else "no")
     return plan_id
@@ -137,6 +142,8 @@ def _checked(plan: NewContactPlan, now: datetime) -> dict[str, Any]:
         raise InvalidInput(field="opt_in_method", detail="Say how she agreed to texts, and only if she did.")
     if plan.opt_in_method is not None:
         coded(OptInMethod, plan.opt_in_method, field="opt_in_method")
+    if plan.status_digest and not plan.opted_in:
+        raise InvalidInput(field="status_digest", detail="Only if she agreed to texts.")
     today = now.astimezone(ZoneInfo(plan.time_zone)).date()
     if not today < plan.reconfirm_by <= today + timedelta(days=RECONFIRM_DAYS_MAX):
         raise InvalidInput(
@@ -151,4 +158,5 @@ def _checked(plan: NewContactPlan, now: datetime) -> dict[str, Any]:
         "texts_opted_in_at": now if plan.opted_in else None,
         "opt_in_method": plan.opt_in_method,
         "reconfirm_by": plan.reconfirm_by,
+        "status_digest": plan.status_digest,
     }

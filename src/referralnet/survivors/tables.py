@@ -138,6 +138,8 @@ class ContactPlan(Base):
     texts_opted_in_at: Mapped[datetime | None]
     opt_in_method: Mapped[str | None]
     reconfirm_by: Mapped[date]
+    status_digest: Mapped[bool]
+    """Whether she chose to be told by text that there is news."""
     paused_at: Mapped[datetime | None]
     paused_reason: Mapped[str | None]
 
@@ -162,6 +164,7 @@ class ContactPlanVersion(Base):
     texts_opted_in_at: Mapped[datetime | None]
     opt_in_method: Mapped[str | None]
     reconfirm_by: Mapped[date]
+    status_digest: Mapped[bool]
     kept_by: Mapped[UUID | None]
     kept_at: Mapped[datetime]
 

@@ -29,6 +29,7 @@ READ_BY_IDLE_WORKER = {
     "public.audit_event": "ids and codes, for the sealer",
     "public.audit_link": "hashes, for the sealer",
     "public.carrier_callback": "what the carrier said of a text, by id",
+    "public.contact_plan_change": "whose texts are to be planned anew, by id",
     "public.idempotency_key": "to remove old ones",
     "public.inbound_text": "sealed for the network until it is known whose it is",
     "public.ladder_step": "which referral waits for an answer, and when somebody is told so",

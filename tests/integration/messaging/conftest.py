@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from referralnet.clock import FixedClock
 from referralnet.database.acting import Custodian, Dispatcher
@@ -17,6 +18,7 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.messaging.carriers import Accepted, RemoteText
 from referralnet.messaging.notices import NoticeKind, write_notice
 from referralnet.messaging.planning import plan_notice, unhandled_notices
+from referralnet.messaging.replanning import changed_plans, plan_for_changed_contact
 from referralnet.messaging.sending import Sender
 from tests.databases import DatabaseUrls
 from tests.factories.messaging import Case, make_case, superuser
@@ -93,6 +95,16 @@ class Desk:
                 planned += await plan_notice(session, notice_id, now=self.clock.now())
         return planned
 
+    async def replan(self) -> int:
+        """As the worker does after a contact plan changed."""
+        planned = 0
+        async with self.worker.transaction(Dispatcher()) as session:
+            changed = await changed_plans(session)
+        for survivor_id, agency_id in changed:
+            async with self.worker.transaction(Custodian(agency_id)) as session:
+                planned += await plan_for_changed_contact(session, survivor_id, now=self.clock.now())
+        return planned
+
     async def texts(self, case: Case) -> list[tuple[str, str]]:
         """(kind, state) of each text of this referral, by due time."""
         rows = await self.look(
@@ -107,6 +119,14 @@ class Desk:
             agency_id,
         )
         return [(row["kind"], row["reason"]) for row in rows]
+
+    async def change_plan(self, case: Case, **values: object) -> None:
+        """As her coordinator does it, so that the database notices."""
+        columns = ", ".join(f"{name} = :{name}" for name in values)
+        async with self.app.transaction(case.coordinator) as session:
+            await session.execute(
+                text(f"update contact_plan set {columns} where id = :plan_id"), values | {"plan_id": case.plan_id}
+            )
 
     async def look(self, query: str, *values: object) -> list[dict[str, Any]]:
         async with superuser(self.urls) as db:

@@ -8,12 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from referralnet.database.acting import Nobody
+from referralnet.database.acting import Custodian, Nobody
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.jobs import read_inbound, send_texts
 from referralnet.jobs.work import Work
 from referralnet.messaging.receiving import keep_inbound
 from referralnet.messaging.sending import Sender
+from referralnet.survivors.sealed_fields import load_survivor_key, seal_field
+from referralnet.survivors.tables import ContactPlan
 from tests.factories.messaging import Case
 from tests.integration.messaging.conftest import Desk, RememberingCarrier
 
@@ -110,7 +112,50 @@ async def test_start_lifts_the_suppression_and_leaves_the_rest_to_a_person(
     await write(desk, work, case.phone, "START")
     assert await desk.look("select via from suppression where phone_lookup = $1", lookup) == []
     assert await paused(desk, case) == "staff", "only a person can begin texts again"
-    assert ("survivor_asks_for_texts", None) in await desk.tasks(case.agency_id)
+    assert ("survivor_asks_for_texts", "no_code_phrase_agreed") in await desk.tasks(case.agency_id)
+
+
+async def agree_on_a_phrase(desk: Desk, work: Work, case: Case, phrase: str) -> None:
+    async with work.database.transaction(Custodian(case.agency_id)) as session:
+        key = await load_survivor_key(session, work.keyring, case.survivor_id)
+    sealed = seal_field(key, ContactPlan.code_phrase_sealed, case.plan_id, phrase)
+    await desk.alter("update contact_plan set code_phrase_sealed = $1 where id = $2", sealed, case.plan_id)
+
+
+@pytest.mark.rule("M4")
+@pytest.mark.parametrize(
+    ("body", "reason", "suppressed"),
+    [
+        ("START", "code_phrase_missing", False),
+        ("Start, Blue Umbrella!", "code_phrase_given", False),
+        ("start green umbrella", None, True),
+    ],
+)
+async def test_on_a_shared_phone_a_start_tells_whether_it_holds_her_code_phrase(
+    desk: Desk, arrange: Any, work: Work, body: str, reason: str | None, suppressed: bool
+) -> None:
+    case = await arrange()
+    await agree_on_a_phrase(desk, work, case, "blue umbrella")
+    await write(desk, work, case.phone, "STOP")
+    await write(desk, work, case.phone, body)
+    tasks = await desk.tasks(case.agency_id)
+    assert [told for kind, told in tasks if kind == "survivor_asks_for_texts"] == ([reason] if reason else [])
+    assert (("survivor_wrote", None) in tasks) == (reason is None), "anything else is for a person to look at"
+    lookup = lookup_hash(work.keyring, "phone", case.phone)
+    assert bool(await desk.look("select 1 from suppression where phone_lookup = $1", lookup)) == suppressed
+    assert await paused(desk, case) == ("stop" if suppressed else "staff"), "only a person can begin texts again"
+
+
+@pytest.mark.rule("M6")
+async def test_a_code_phrase_is_never_asked_for_or_answered(
+    desk: Desk, arrange: Any, work: Work, carrier: RememberingCarrier
+) -> None:
+    case = await arrange()
+    await agree_on_a_phrase(desk, work, case, "blue umbrella")
+    for body in ("1", "1 blue umbrella", "START", "start blue umbrella", "blue umbrella"):
+        await write(desk, work, case.phone, body)
+    await send_texts.run(work)
+    assert [body for to, body, _ in carrier.sent if to == case.phone] == []
 
 
 async def test_three_pauses_her_texts_at_once_and_calls_a_person(desk: Desk, arrange: Any, work: Work) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from referralnet.messaging.answers import Answer, beyond_the_opening, language_of, understand
+from referralnet.messaging.answers import Answer, beyond_the_opening, language_of, meant_with_a_phrase, understand
 
 STOPS = (
     "STOP", "stop", "Stop.", "stop please", "please stop", "STOPALL", "quit", "END", "revoke", "opt out",
@@ -65,3 +65,26 @@ def test_a_text_that_ends_everything_begins_with_the_words_and_may_hold_a_phrase
 @pytest.mark.parametrize("body", ["END", "stop all", "it should end all of it", "all end", "ending all", "terminar"])
 def test_nothing_less_ends_everything(body: str) -> None:
     assert understand(body) is not Answer.END_EVERYTHING
+
+
+@pytest.mark.rule("M4")
+@pytest.mark.parametrize(
+    ("body", "meant"),
+    [
+        ("START", (Answer.OPT_IN, "")),
+        ("Start, Blue Umbrella!", (Answer.OPT_IN, "blue umbrella")),
+        ("1 blue umbrella", (Answer.CONFIRM, "blue umbrella")),
+        ("1 yes, blue umbrella", (Answer.CONFIRM, "blue umbrella")),
+        ("sí, paraguas azul", (Answer.CONFIRM, "paraguas azul")),
+        ("blue umbrella", None),
+        ("2 blue umbrella", None),
+        ("starting", None),
+    ],
+)
+def test_a_text_may_hold_a_code_phrase_after_what_it_asks_for(body: str, meant: tuple[Answer, str] | None) -> None:
+    assert meant_with_a_phrase(body) == meant
+
+
+@pytest.mark.rule("M4")
+def test_a_stop_beside_a_phrase_is_a_stop() -> None:
+    assert understand("start the engine, no, please stop texting") is Answer.OPT_OUT
