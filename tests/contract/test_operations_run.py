@@ -49,6 +49,7 @@ STORIES = {
     "never meant": f"{SENT} 28",
     "beds counted": f"{INTAKE} 01 36",
     "a record kept": f"{COORDINATOR} 02 61 60 65 66 67 68 69 70 64 24 71 03 72",
+    "who may sign for her": f"{COORDINATOR} 02 121 122 24 123 124 71",
     "a need kept": f"{COORDINATOR} 02 04 73 74 75",
     "two records of one person": f"{COORDINATOR} 02 02 23 62 63 23",
     "matched before it is sent": f"{COORDINATOR} 02 04 15",

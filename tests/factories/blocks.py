@@ -93,6 +93,10 @@ _PARTS = (
         values (gen_random_uuid(), $1, $2, 'nickname', '', $3, now())""",
     """insert into survivor_phone (id, agency_id, survivor_id, kind, safe, number_sealed, recorded_by, recorded_at)
         values (gen_random_uuid(), $1, $2, 'own', true, '', $3, now())""",
+    """insert into survivor_signer (id, agency_id, survivor_id, relationship, name_sealed, recorded_by, recorded_at)
+        values (gen_random_uuid(), $1, $2, 'parent', '', $3, now())""",
+    """insert into survivor_signer_mark (id, agency_id, survivor_id, signer_id, abuser_of, marked_by, marked_at)
+        select gen_random_uuid(), $1, $2, id, 'survivor', $3, now() from survivor_signer where survivor_id = $2""",
     """insert into survivor_note (id, agency_id, survivor_id, category, version, written_by, written_at)
         values (gen_random_uuid(), $1, $2, 'legal', 1, $3, now())""",
     """insert into survivor_correction (agency_id, survivor_id, field, corrected_by) values ($1, $2, 'pronouns', $3)""",
@@ -137,6 +141,8 @@ union select id from contact_plan where survivor_id = $1
 union select id from need where survivor_id = $1
 union select id from survivor_alias where survivor_id = $1
 union select id from survivor_phone where survivor_id = $1
+union select id from survivor_signer where survivor_id = $1
+union select id from survivor_signer_mark where survivor_id = $1
 union select id from survivor_note where survivor_id = $1
 union select id from survivor_correction where survivor_id = $1
 union select id from survivor_likeness where survivor_id = $1 or other_id = $1

@@ -18,6 +18,7 @@ from referralnet.survivors.needs import Accessibility, AgeBand, NewNeed, Urgency
 from referralnet.survivors.recording import NewSurvivor, record_survivor
 from referralnet.survivors.safe_windows import SafeWindow
 from referralnet.survivors.search_keys import Traits
+from referralnet.survivors.signers import NewSigner, Relationship, add_signer
 from tests.databases import DatabaseUrls
 from tests.factories.identity import make_agency, make_member
 
@@ -136,6 +137,21 @@ async def make_survivor(
         if need is not None:
             await record_need(session, actor, survivor_id, need, now=present())
     return survivor_id
+
+
+async def make_signer(
+    app: Database,
+    actor: Member,
+    keyring: Keyring,
+    survivor_id: UUID,
+    *,
+    name: str = "Invented Guardian",
+    relationship: Relationship = Relationship.PARENT,
+) -> UUID:
+    """Somebody who may sign for her; returns their id."""
+    async with app.transaction(actor) as session:
+        new = NewSigner(name, relationship)
+        return await add_signer(session, actor, survivor_id, new, keyring=keyring, now=present())
 
 
 async def connect_as_superuser(urls: DatabaseUrls) -> asyncpg.Connection:

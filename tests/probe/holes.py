@@ -173,6 +173,13 @@ HOLES: dict[str, Hole] = {
     "training has lapsed and nobody asks": Hole("A8", case_agency_without("training")),
     "no role is needed for cases": Hole("A4", case_agency_without("roles")),
     "a block is forgotten on her record": Hole("C12", "drop policy within_reach on survivor"),
+    "whoever opens her case sees who may sign for her, and is marked": Hole(
+        "A1",
+        """create policy helpful on survivor_signer for select to referralnet_app
+             using (agency_id = (select acting_case_agency()));
+           create policy helpful on survivor_signer_mark for select to referralnet_app
+             using (agency_id = (select acting_case_agency()))""",
+    ),
     "a block is forgotten on referrals": Hole("C12", "drop policy within_reach on referral"),
     "a block does not reach the trail": Hole("C12", "drop policy within_reach on audit_event"),
     "a block holds for agencies and not for members": Hole(

@@ -17,7 +17,7 @@ class Thing(StrEnum):
     """What can be learned. Each is of one referral (or of its survivor), but for the last two."""
 
     RECORD = "record"  # that she is in somebody's custody: her row, needs, numbers and names, sealed
-    PARTICULARS = "particulars"  # her other names, numbers and notes, sealed
+    PARTICULARS = "particulars"  # her other names, numbers and notes, and who may sign for her, sealed
     IDENTITY = "identity"  # who she is, in plain words
     RELEASE = "release"
     BLOCK = "block"  # whom she has blocked

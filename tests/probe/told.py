@@ -15,6 +15,8 @@ COLUMNS = {
     "public.appointment.duration_minutes": Thing.VISIT_HELD,
     "public.disclosure.release_id": Thing.COPY,
     "public.survivor_block.blocked_member_id": Thing.BLOCK,
+    # Which of those who may sign for her did; who that is, is told to nobody by the id.
+    "public.survivor_release.signer_id": Thing.RELEASE,
     "public.text_message.to_sealed": Thing.WORDS,
     "public.text_message.body_sealed": Thing.WORDS,
 }
@@ -47,6 +49,8 @@ TYPES: dict[str, Thing | None] = {
     "SurvivorAlias": Thing.IDENTITY,
     "SurvivorPhone": Thing.IDENTITY,
     "SurvivorNote": Thing.IDENTITY,
+    "SurvivorSigner": Thing.IDENTITY,
+    "AbuserMark": Thing.IDENTITY,
     "SurvivorHistory": Thing.IDENTITY,
     "SurvivorFormerValue": Thing.IDENTITY,
     "SurvivorMatch": Thing.RECORD,
@@ -149,6 +153,8 @@ ARGUMENTS = {
     "survivorId": ("survivor", Thing.RECORD),
     "aliasId": ("alias", Thing.PARTICULARS),
     "phoneId": ("phone", Thing.PARTICULARS),
+    "signerId": ("signer", Thing.PARTICULARS),
+    "markId": ("mark", Thing.PARTICULARS),
     "planId": ("routing", Thing.RECORD),
     "choiceId": ("choice", Thing.RECORD),
     "needId": ("need", Thing.RECORD),
@@ -180,6 +186,12 @@ ATTEMPTS = {
              expires_at, created_at)
            select gen_random_uuid(), acting_agency(), agency.id, $1, 'shelter', '{needs}', 'active', now(),
              now() + interval '1 day', now() from agency where id <> acting_agency() order by id limit 1""",
+    ),
+    "mark who signs for her": (
+        "signer",
+        Thing.PARTICULARS,
+        """insert into survivor_signer_mark (id, agency_id, survivor_id, signer_id, abuser_of, marked_by, marked_at)
+           values (gen_random_uuid(), acting_agency(), gen_random_uuid(), $1, 'survivor', acting_member(), now())""",
     ),
     "sign a release": (
         "release",

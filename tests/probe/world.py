@@ -292,11 +292,12 @@ class _Rows:
                      blocked_member_id=member_id, set_at=self.moment)  # fmt: skip
 
     def particulars(self, key: DataKey, by: dict[str, UUID]) -> None:
-        """Her other names, her numbers, notes, and what was corrected; each sealed for its own place."""
+        """Her other names, her numbers, notes, who may sign for her, and what was corrected; sealed for its place."""
         recorded = {"recorded_by": self.staff(self.case.source), "recorded_at": self.moment}
         for table, name, column, values in (
             ("survivor_alias", "alias", "name", {"kind": "nickname", **recorded}),
             ("survivor_phone", "phone", "number", {"kind": "own", "safe": True, **recorded}),
+            ("survivor_signer", "signer", "name", {"relationship": "parent", **recorded}),
             ("survivor_note", "note", "text", {"category": "safety", "version": 1, "moved": False,
                                                "written_by": recorded["recorded_by"], "written_at": self.moment}),
         ):  # fmt: skip
@@ -304,6 +305,8 @@ class _Rows:
             self.rows[f"public.{table}"][-1][f"{column}_sealed"] = seal(
                 key, self.canary(Thing.IDENTITY, name), f"{table}.{column}_sealed:{row_id}"
             )
+        self.new("public.survivor_signer_mark", "mark", Thing.PARTICULARS, **by, signer_id=self.ids["signer"],
+                 abuser_of="survivor", marked_by=recorded["recorded_by"], marked_at=self.moment)  # fmt: skip
         was = seal(key, self.canary(Thing.IDENTITY, "former"), f"survivor.given_name_sealed:{by['survivor_id']}")
         self.new("public.survivor_correction", "correction", Thing.PARTICULARS, **by, field="given_name",
                  value_sealed=was, corrected_by=recorded["recorded_by"], corrected_at=self.moment)  # fmt: skip
@@ -359,9 +362,10 @@ class _Rows:
         staff = self.staff(case.source)
         self.add(
             "public.survivor_release", release_id, Token(Thing.RELEASE, case), release_id=release_id,
-            agency_id=self.source, survivor_id=self.ids["survivor"], proposal_id=_uuid(), signer="survivor",
-            method="electronic", form_version="1", form_language=self.canary(Thing.RELEASE, "form"),
-            form_hash=bytes(32), recorded_by=staff, taken_by=staff, signed_at=self.moment, signature_kind="typed",
+            agency_id=self.source, survivor_id=self.ids["survivor"], proposal_id=_uuid(), signer="guardian",
+            signer_id=self.ids["signer"], method="electronic", form_version="1",
+            form_language=self.canary(Thing.RELEASE, "form"), form_hash=bytes(32), recorded_by=staff, taken_by=staff,
+            signed_at=self.moment, signature_kind="typed",
             signature_sealed=seal(
                 self.survivor_key, signature, f"survivor_release.signature_sealed:{release_id}"
             ),

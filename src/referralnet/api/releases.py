@@ -49,6 +49,7 @@ class Release:
         description="The words to read to her or with her; null where the published form is another by now."
     )
     signer: Signer | None = strawberry.field(description="Null until she has signed.")
+    signer_id: UUID | None = strawberry.field(description="The guardian who signed with her.")
     method: releases.Method | None
     signed_at: datetime | None
     follows_release_id: UUID | None = strawberry.field(description="The release whose place it takes.")
@@ -73,6 +74,7 @@ class Release:
             form_hash=row.form_hash,
             form_text=row.form_text,
             signer=row.signer,
+            signer_id=row.signer_id,
             method=row.method,
             signed_at=row.signed_at,
             follows_release_id=row.follows_release_id,
@@ -123,10 +125,11 @@ class SignedInput:
         default=None, description="Who keeps the paper of a written release; you, where nobody is named."
     )
     signature: SignatureInput | None = strawberry.field(default=None, description="Of an electronic release.")
+    signer_id: UUID | None = strawberry.field(default=None, description="The guardian, where one signs with her.")
 
     def signed(self) -> signing.Signed:
         drawn = self.signature.drawn() if self.signature else None
-        return signing.Signed(self.signer, self.method, self.witnessed_by, self.paper_kept_by, drawn)
+        return signing.Signed(self.signer, self.method, self.witnessed_by, self.paper_kept_by, drawn, self.signer_id)
 
 
 @strawberry.input(description="A release she has signed: one agency, one purpose, named categories, a bounded time.")
@@ -140,6 +143,7 @@ class ReleaseInput:
     witnessed_by: UUID | None = None
     paper_kept_by: UUID | None = None
     signature: SignatureInput | None = None
+    signer_id: UUID | None = strawberry.field(default=None, description="The guardian, where one signs with her.")
     term_days: int = strawberry.field(default=proposing.TERM_DAYS_DEFAULT, description="1 to 365.")
     starts_at: datetime | None = strawberry.field(default=None, description="Now, where it is not given.")
 
@@ -156,6 +160,7 @@ class ReleaseInput:
             starts_at=self.starts_at,
             paper_kept_by=self.paper_kept_by,
             signature=self.signature.drawn() if self.signature else None,
+            signer_id=self.signer_id,
         )
 
 

@@ -31,6 +31,7 @@ from referralnet.api.releases import ReleaseMutation, ReleaseQuery
 from referralnet.api.routing import RoutingMutation, RoutingQuery
 from referralnet.api.survivor_records import SurvivorRecordMutation, SurvivorRecordQuery
 from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSearchQuery
+from referralnet.api.survivor_signers import SurvivorSignerMutation
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 from referralnet.api.texts import TextQuery
 from referralnet.api.two_people import TwoPeopleMutation, TwoPeopleQuery
@@ -76,6 +77,7 @@ class Mutation(
     DuplicateMutation,
     SurvivorMutation,
     SurvivorRecordMutation,
+    SurvivorSignerMutation,
     NeedMutation,
     SurvivorSearchMutation,
     ReleaseMutation,

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.api.context import Info
 from referralnet.api.identity import DoneResult, show_done
 from referralnet.api.performing import perform
+from referralnet.api.survivor_signers import SurvivorSigner
 from referralnet.api.survivors import AliasInput, PhoneInput, SurvivorNote, show_note
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission
@@ -31,6 +32,7 @@ class SurvivorFormerValue:
 class SurvivorHistory:
     corrections: list[SurvivorFormerValue] = strawberry.field(description="Newest first.")
     notes: list[SurvivorNote] = strawberry.field(description="Every version of every note, newest first.")
+    signers: list[SurvivorSigner] = strawberry.field(description="Who may sign with her, or might once.")
 
 
 @strawberry.type(description="One keeping of a contact plan.")
@@ -105,7 +107,11 @@ class SurvivorRecordQuery:
                 )
                 for one in found.corrections
             ]
-            return SurvivorHistory(corrections=corrections, notes=[show_note(note) for note in found.notes])
+            return SurvivorHistory(
+                corrections=corrections,
+                notes=[show_note(note) for note in found.notes],
+                signers=[SurvivorSigner.of(one) for one in found.signers],
+            )
 
 
 @strawberry.type

@@ -12,6 +12,7 @@ from referralnet.api.context import Info
 from referralnet.api.identity import DoneResult, show_done
 from referralnet.api.paging import page_size
 from referralnet.api.performing import perform
+from referralnet.api.survivor_signers import SurvivorSigner
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission
 from referralnet.survivors import aliases, contact_plans, correcting, notes, phone_numbers, recording, revealing
@@ -70,6 +71,7 @@ class SurvivorIdentity:
     case_label: str | None
     aliases: list[SurvivorAlias]
     phones: list[SurvivorPhone]
+    signers: list[SurvivorSigner] = strawberry.field(description="Who may sign with her while she is a minor.")
     notes: list[SurvivorNote]
 
     @classmethod
@@ -84,6 +86,7 @@ class SurvivorIdentity:
             case_label=found.case_label,
             aliases=[SurvivorAlias(id=one.id, name=one.name, kind=one.kind) for one in found.aliases],
             phones=[SurvivorPhone(id=one.id, number=one.number, kind=one.kind, safe=one.safe) for one in found.phones],
+            signers=[SurvivorSigner.of(one) for one in found.signers],
             notes=[show_note(note) for note in found.notes],
         )
 

@@ -106,6 +106,19 @@ async def end_for_block(session: AsyncSession, actor: Member, release_id: UUID, 
         await _end(session, row, Ended.BLOCKED, taken_by=actor.member_id, now=now, status=status)
 
 
+async def end_for_marked_signer(
+    session: AsyncSession, actor: Member, survivor_id: UUID, signer_id: UUID, *, now: datetime
+) -> list[UUID]:
+    """End every release in force that a guardian signed who is an abuser, while her consent is closed; their ids."""
+    ended = []
+    for release_id in await unended_releases(session, survivor_id, signer_id=signer_id):
+        row = await _lock(session, release_id)
+        if row.status == ReleaseStatus.ACTIVE:
+            await _end(session, row, Ended.SIGNER_MARKED, taken_by=actor.member_id, now=now)
+            ended.append(release_id)
+    return ended
+
+
 async def end_for_successor(
     session: AsyncSession, actor: Member, release_id: UUID, *, how: Ended, successor_id: UUID, now: datetime
 ) -> None:
@@ -132,13 +145,18 @@ async def run_out_releases(session: AsyncSession, *, first: int = 100) -> list[t
     return [(row.id, row.agency_id) for row in rows]
 
 
-async def unended_releases(session: AsyncSession, survivor_id: UUID) -> list[UUID]:
-    """Ids of a survivor's releases that were not ended, expired ones included, in the order to end them in."""
+async def unended_releases(session: AsyncSession, survivor_id: UUID, *, signer_id: UUID | None = None) -> list[UUID]:
+    """Ids of a survivor's releases that were not ended, expired ones included, in the order to end them in.
+
+    With `signer_id`, those alone that this guardian signed.
+    """
     columns = (
         select(Release.id)
         .join(SurvivorRelease, SurvivorRelease.release_id == Release.id)
         .where(SurvivorRelease.survivor_id == survivor_id, Release.status.in_(_NOT_ENDED))
     )
+    if signer_id is not None:
+        columns = columns.where(SurvivorRelease.signer_id == signer_id)
     return list(await session.scalars(columns.order_by(Release.id)))
 
 

@@ -39,9 +39,7 @@ SIGNS_ALONE_FROM_YEARS: Mapping[Purpose, int] = {
 
 
 def check_signer(signer: Signer, purpose: Purpose, born: date | None, today: date) -> None:
-    """Refuse a signature that is not this person's to give.
-
-    The mark of a guardian as abuser (C7) is not kept in this build: whoever records the release asks.
+    """Refuse a signature that is not this person's to give; which guardian may, and which is marked: signing.py.
 
     `born` is the survivor's date of birth, or None where it is not recorded: she then signs for herself.
 

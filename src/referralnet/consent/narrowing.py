@@ -35,7 +35,7 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.survivors.checking import coded
 
 # Of a wider release: its signature is not copied, because it is sealed in its own place.
-_SIGNED = ("signer", "method", "signed_at", "taken_by", "witnessed_by", "paper_kept_by")
+_SIGNED = ("signer", "signer_id", "method", "signed_at", "taken_by", "witnessed_by", "paper_kept_by")
 
 
 async def write_narrowed(

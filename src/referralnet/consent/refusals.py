@@ -71,6 +71,13 @@ class GuardianCannotSign(Refusal):
     code = "GUARDIAN_CANNOT_SIGN"
 
 
+class SignerIsAbuser(Refusal):
+    """Whoever is marked as her abuser, or as the abuser of her other parent, signs nothing for her; another may."""
+
+    code = "SIGNER_IS_ABUSER"
+    audited = True
+
+
 class AlreadyDisclosed(Refusal):
     """The release was used for this referral already."""
 

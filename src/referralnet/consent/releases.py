@@ -55,6 +55,8 @@ class Ended(StrEnum):
     DECLINED = "declined"
     ERROR = "error"
     BLOCKED = "blocked"
+    SIGNER_MARKED = "signer_marked"
+    """Whoever signed it for her was marked as abuser."""
 
 
 class Succession(StrEnum):
@@ -69,7 +71,7 @@ class ReleaseRow:
     """A release as its custodian sees it; `form_hash` in hex. It may be `active` and have expired: see `is_live`.
 
     Those with one `proposal_id` were put before her together. Until she has signed, `signer`, `method` and `signed_at`
-    are None.
+    are None. `signer_id` is the guardian who signed with her.
     """
 
     id: UUID
@@ -85,6 +87,7 @@ class ReleaseRow:
     form_language: str
     form_hash: str
     signer: Signer | None
+    signer_id: UUID | None
     method: Method | None
     signed_at: datetime | None
     signature_kind: str | None
@@ -183,6 +186,7 @@ async def _rows(session: AsyncSession, where: Any) -> list[ReleaseRow]:
             SurvivorRelease.form_language,
             SurvivorRelease.form_hash,
             SurvivorRelease.signer,
+            SurvivorRelease.signer_id,
             SurvivorRelease.method,
             SurvivorRelease.signed_at,
             SurvivorRelease.signature_kind,

@@ -14,7 +14,7 @@ from referralnet.audit.recording import Action, record
 from referralnet.consent.categories import Category
 from referralnet.consent.minors import Purpose, Signer, check_signer
 from referralnet.consent.proposing import TERM_DAYS_DEFAULT, Proposal, propose
-from referralnet.consent.refusals import ReleaseExpired, ReleaseNotProposed
+from referralnet.consent.refusals import ReleaseExpired, ReleaseNotProposed, SignerIsAbuser
 from referralnet.consent.releases import Method, ReleaseRow, ReleaseStatus, find_release
 from referralnet.consent.signatures import Signature, SignatureKind, checked
 from referralnet.consent.tables import Release, SurvivorRelease
@@ -26,9 +26,11 @@ from referralnet.errors import InvalidInput, NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.identity.step_up import require_fresh
 from referralnet.identity.tables import MemberAccount
+from referralnet.survivors.abuser_marks import is_marked
 from referralnet.survivors.checking import coded
 from referralnet.survivors.facts import Fact, open_facts
 from referralnet.survivors.sealed_fields import load_survivor_key, open_field, seal_field
+from referralnet.survivors.signers import require_signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Signed:
     """How she signed.
 
     A written release names who keeps the paper (whoever records it, where nobody is named), an electronic one has
-    its signature, a witnessed one the colleague who was there.
+    its signature, a witnessed one the colleague who was there. `signer_id` is the guardian who signed with her.
     """
 
     signer: Signer
@@ -44,6 +46,7 @@ class Signed:
     witnessed_by: UUID | None = None
     paper_kept_by: UUID | None = None
     signature: Signature | None = None
+    signer_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class NewRelease:
     starts_at: datetime | None = None
     paper_kept_by: UUID | None = None
     signature: Signature | None = None
+    signer_id: UUID | None = None
 
 
 async def record_release(
@@ -76,7 +80,7 @@ async def record_release(
         new.recipient_agency_id, new.purpose, new.categories, new.form_language, new.term_days, new.starts_at
     )
     release_id = await propose(session, actor, survivor_id, proposal, proposal_id=uuid4(), now=now)
-    signed = Signed(new.signer, new.method, new.witnessed_by, new.paper_kept_by, new.signature)
+    signed = Signed(new.signer, new.method, new.witnessed_by, new.paper_kept_by, new.signature, new.signer_id)
     await sign_release(session, actor, release_id, signed, keyring=keyring, now=now)
     return release_id
 
@@ -89,8 +93,9 @@ async def sign_release(
     What it follows is not ended here: referrals/signing.py does so, with what stands on it.
 
     Raises:
-        NotFound: no such release in this custody.
+        NotFound: no such release in this custody, or nobody such who may sign for her; names the field.
         ReleaseNotProposed, ReleaseExpired: it does not wait for a signature, or no longer.
+        SignerIsAbuser: the guardian is marked as abuser, of her or of her other parent.
         MinorNeedsGuardian, GuardianCannotSign, InvalidInput
     """
     require(actor, Permission.RECORD_RELEASES)
@@ -101,6 +106,7 @@ async def sign_release(
         raise ReleaseExpired(field="release_id")
     given = await _given(session, actor, signed)
     check_signer(given["signer"], row.purpose, await _birth(session, row.survivor_id, keyring), now.date())
+    await _check_guardian(session, row.survivor_id, given["signer"], given["signer_id"])
     key = await create_data_key(session, keyring, agency_id=actor.agency_id, purpose=KeyPurpose.RELEASE, now=now)
     if signed.signature is not None:
         given |= await _sealed(session, keyring, row, checked(signed.signature))
@@ -161,11 +167,23 @@ async def _given(session: AsyncSession, actor: Member, signed: Signed) -> dict[s
         raise InvalidInput(field="paper_kept_by", detail="Somebody of your agency keeps the paper.")
     return {
         "signer": signer,
+        "signer_id": signed.signer_id,
         "method": method,
         "taken_by": actor.member_id,
         "witnessed_by": signed.witnessed_by,
         "paper_kept_by": paper_kept_by,
     }
+
+
+async def _check_guardian(session: AsyncSession, survivor_id: UUID, signer: Signer, signer_id: UUID | None) -> None:
+    """Under her lock (`_lock`), which whoever marks a guardian waits for; the database judges again at the commit."""
+    if (signer is Signer.GUARDIAN) != (signer_id is not None):
+        raise InvalidInput(field="signer_id", detail="Name the guardian who signs, and nobody where she signs alone.")
+    if signer_id is None:
+        return
+    await require_signer(session, survivor_id, signer_id)
+    if await is_marked(session, signer_id):
+        raise SignerIsAbuser(field="signer_id")
 
 
 async def _check_witness(session: AsyncSession, actor: Member, method: Method, witnessed_by: UUID | None) -> None:

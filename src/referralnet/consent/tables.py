@@ -42,6 +42,7 @@ class SurvivorRelease(Base):
     form_hash: Mapped[bytes]
     recorded_by: Mapped[UUID]
     signer: Mapped[str | None]
+    signer_id: Mapped[UUID | None]
     method: Mapped[str | None]
     signed_at: Mapped[datetime | None]
     taken_by: Mapped[UUID | None]

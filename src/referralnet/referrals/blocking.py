@@ -11,15 +11,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.appointments.scheduling import cancel_as_source
 from referralnet.consent.ending import end_for_block, unended_releases
 from referralnet.consent.tables import Release
 from referralnet.consent.withdrawal_lock import close_release_to_readers
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission, require
-from referralnet.messaging.cancelling import cancel_texts
-from referralnet.referrals.lifecycle import ENDS, Event, Party
-from referralnet.referrals.moving import lock, move
+from referralnet.referrals.closing import close_referrals, stop_texts_about
 from referralnet.referrals.routing import hold_plans
 from referralnet.referrals.tables import Referral, SurvivorReferral
 from referralnet.survivors.blocks import find_blocked, keep_block, require_survivor
@@ -73,19 +70,6 @@ async def _end_what_they_hold(
             await close_release_to_readers(session, release_id)
     # Plans before their referrals, as everybody locks them.
     await hold_plans(session, survivor_id, everything=True)
-    for referral_id in await _open_referrals_to(session, survivor_id, agency_id):
-        await cancel_as_source(session, referral_id)
-        await move(session, await lock(session, referral_id), Event.CONSENT_WITHDRAWN, Party.SURVIVOR, now=now)
-        await cancel_texts(session, subject_id=referral_id, reason="consent_withdrawn", now=now)
-
-
-async def _open_referrals_to(session: AsyncSession, survivor_id: UUID, agency_id: UUID | None) -> list[UUID]:
-    still_open = (
-        select(Referral.id)
-        .join(SurvivorReferral, SurvivorReferral.referral_id == Referral.id)
-        .where(SurvivorReferral.survivor_id == survivor_id, Referral.status.not_in(ENDS))
-        .where(Referral.target_agency_id == agency_id)  # lint: agency-filter what stands open towards the blocked one
-        .order_by(Referral.id)
-        .with_for_update(of=Referral)
-    )
-    return list(await session.scalars(still_open))
+    stands_towards = Referral.target_agency_id == agency_id  # lint: agency-filter what stands open towards the blocked
+    hers = SurvivorReferral.survivor_id == survivor_id
+    await stop_texts_about(session, await close_referrals(session, hers & stands_towards, now=now), now=now)

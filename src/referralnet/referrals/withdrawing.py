@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.appointments.scheduling import cancel_as_source
 from referralnet.audit.recording import Action, record
 from referralnet.consent.ending import Via, end_every_release, end_in_error, end_release
 from referralnet.database.acting import Member
 from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.messaging.cancelling import cancel_texts
-from referralnet.referrals.lifecycle import ENDS, TRANSITIONS, Event, Party
+from referralnet.referrals.closing import close_referrals, stop_texts_about
+from referralnet.referrals.lifecycle import TRANSITIONS, Event
 from referralnet.referrals.moving import lock, move
 from referralnet.referrals.reading import ReferralRow, referral
 from referralnet.referrals.routing import close_plans, hold_plans
-from referralnet.referrals.tables import Referral, SurvivorReferral
+from referralnet.referrals.tables import SurvivorReferral
 from referralnet.survivors.tables import Survivor
 
 
@@ -126,43 +126,19 @@ async def _withdraw_everything(
 async def _end_what_stands_on_it(
     session: AsyncSession, subject_kind: str, subject_id: UUID, releases: int, *, via: Via | None, now: datetime
 ) -> WithdrawalSummary:
-    """Close the open referrals and stop the texts.
-
-    The releases have ended before: their lock waits for whoever is sending under them, and lets nobody begin.
-    """
+    """Close the open referrals and stop the texts; the releases have ended before."""
     everything = subject_kind == "survivor"
     # Plans before their referrals, as everybody locks them: nothing more is offered while these are closed.
     plan_ids = await hold_plans(session, subject_id, everything=everything)
     if everything:
         await close_plans(session, plan_ids, now=now)
     stands_on = SurvivorReferral.survivor_id if everything else SurvivorReferral.release_id
-    referral_ids = await _open_referrals(session, stands_on == subject_id)
-    for open_id in referral_ids:
-        await cancel_as_source(session, open_id)
-        await move(session, await lock(session, open_id), Event.CONSENT_WITHDRAWN, Party.SURVIVOR, now=now)
-    texts = await _stop_texts(session, subject_id if everything else None, referral_ids, now)
+    referral_ids = await close_referrals(session, stands_on == subject_id, now=now)
+    # Every text to her where all her consent ends; otherwise those about the referrals that closed.
+    if everything:
+        texts = await cancel_texts(session, survivor_id=subject_id, reason="consent_withdrawn", now=now)
+    else:
+        texts = await stop_texts_about(session, referral_ids, now=now)
     counts = {"releases": releases, "referrals": len(referral_ids), "texts": texts}
     await record(session, Action.CONSENT_WITHDRAWN, subject_kind, subject_id, via=via or "error", **counts)
     return WithdrawalSummary(releases, len(referral_ids), texts)
-
-
-async def _open_referrals(session: AsyncSession, which: ColumnElement[bool]) -> list[UUID]:
-    # Locked in one order, so that two withdrawals never wait for each other.
-    still_open = (
-        select(Referral.id)
-        .join(SurvivorReferral, SurvivorReferral.referral_id == Referral.id)
-        .where(which, Referral.status.not_in(ENDS))
-        .order_by(Referral.id)
-        .with_for_update(of=Referral)
-    )
-    return list(await session.scalars(still_open))
-
-
-async def _stop_texts(session: AsyncSession, survivor_id: UUID | None, referral_ids: list[UUID], now: datetime) -> int:
-    """Every text to her where all her consent ends; otherwise those about the referrals that closed."""
-    if survivor_id is not None:
-        return await cancel_texts(session, survivor_id=survivor_id, reason="consent_withdrawn", now=now)
-    stopped = 0
-    for referral_id in referral_ids:
-        stopped += await cancel_texts(session, subject_id=referral_id, reason="consent_withdrawn", now=now)
-    return stopped

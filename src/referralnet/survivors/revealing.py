@@ -22,6 +22,7 @@ from referralnet.survivors.aliases import AliasKind
 from referralnet.survivors.notes import Note, NoteCategory, read_notes
 from referralnet.survivors.phone_numbers import PhoneKind
 from referralnet.survivors.sealed_fields import load_survivor_key, open_field
+from referralnet.survivors.signers import Signer, read_signers
 from referralnet.survivors.survivor_lock import hold_survivor_open
 from referralnet.survivors.tables import Survivor, SurvivorAlias, SurvivorCorrection, SurvivorPhone
 
@@ -57,6 +58,7 @@ class SurvivorIdentity:
     case_label: str | None = field(repr=False)
     aliases: tuple[Alias, ...]
     phones: tuple[Phone, ...]
+    signers: tuple[Signer, ...]
     notes: tuple[Note, ...]
 
     def note(self, category: NoteCategory) -> str | None:
@@ -76,10 +78,11 @@ class Former:
 
 @dataclass(frozen=True, slots=True)
 class SurvivorHistory:
-    """What was corrected, newest first, and every version of every note."""
+    """What was corrected, newest first, every version of every note, and all who may or might sign for her."""
 
     corrections: tuple[Former, ...]
     notes: tuple[Note, ...]
+    signers: tuple[Signer, ...]
 
 
 async def reveal_survivor(
@@ -111,6 +114,7 @@ async def reveal_survivor(
         case_label=open_field(key, Survivor.case_label_sealed, survivor_id, row.case_label_sealed),
         aliases=await _aliases(session, key, survivor_id),
         phones=await _phones(session, key, survivor_id),
+        signers=tuple(await read_signers(session, key, survivor_id)),
         notes=tuple(await read_notes(session, key, survivor_id)),
     )
 
@@ -132,7 +136,8 @@ async def read_history(
     key = await load_survivor_key(session, keyring, survivor_id)
     await record(session, Action.SURVIVOR_HISTORY_READ, "survivor", survivor_id)
     notes = await read_notes(session, key, survivor_id, every_version=True)
-    return SurvivorHistory(await _corrections(session, key, survivor_id), tuple(notes))
+    signers = await read_signers(session, key, survivor_id, removed=True)
+    return SurvivorHistory(await _corrections(session, key, survivor_id), tuple(notes), tuple(signers))
 
 
 async def _aliases(session: AsyncSession, key: DataKey, survivor_id: UUID) -> tuple[Alias, ...]:

@@ -62,6 +62,38 @@ class SurvivorPhone(Base):
     removed_at: Mapped[datetime | None]
 
 
+class SurvivorSigner(Base):
+    """Somebody who may sign for her while she is a minor. A removed one is kept, and signs no more."""
+
+    __tablename__ = "survivor_signer"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    relationship: Mapped[str]
+    name_sealed: Mapped[bytes]
+    recorded_by: Mapped[UUID]
+    recorded_at: Mapped[datetime]
+    removed_by: Mapped[UUID | None]
+    removed_at: Mapped[datetime | None]
+
+
+class SurvivorSignerMark(Base):
+    """That somebody who may sign for her has abused her, or her other parent; in force until it is lifted."""
+
+    __tablename__ = "survivor_signer_mark"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    signer_id: Mapped[UUID]
+    abuser_of: Mapped[str]
+    marked_by: Mapped[UUID]
+    marked_at: Mapped[datetime]
+    lifted_by: Mapped[UUID | None]
+    lifted_at: Mapped[datetime | None]
+
+
 class SurvivorNote(Base):
     """One version of the note of one category; `moved` ones are sealed for the survivor's own row."""
 

@@ -24,7 +24,7 @@ from referralnet.consent.signing import record_release
 from referralnet.database.acting import Member
 from referralnet.errors import InvalidInput, NotFound, NotPermitted
 from tests.factories.consent import Stage, make_release, new_release
-from tests.factories.survivors import make_survivor, new_survivor, present
+from tests.factories.survivors import make_signer, make_survivor, new_survivor, present
 
 
 async def recorded(stage: Stage, **changes: object) -> ReleaseRow:
@@ -159,11 +159,14 @@ async def test_who_may_sign_follows_from_age_and_purpose(
     actor = stage.partners.custodian.coordinator
     born = None if age_years is None else years_ago(age_years)
     survivor_id = await make_survivor(stage.app, actor, stage.keyring, new=new_survivor(date_of_birth=born))
+    guardian = None
+    if signer is Signer.GUARDIAN:
+        guardian = await make_signer(stage.app, actor, stage.keyring, survivor_id)
     if refusal is None:
-        await make_release(stage, survivor_id, signer=signer, purpose=purpose)
+        await make_release(stage, survivor_id, signer=signer, purpose=purpose, signer_id=guardian)
     else:
         with pytest.raises(refusal):
-            await make_release(stage, survivor_id, signer=signer, purpose=purpose)
+            await make_release(stage, survivor_id, signer=signer, purpose=purpose, signer_id=guardian)
 
 
 @pytest.mark.rule("C6")

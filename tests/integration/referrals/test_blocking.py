@@ -105,7 +105,8 @@ SEES = {
         "public.disclosure_item", "public.need", "public.notice", "public.referral", "public.referral_event",
         "public.release", "public.survivor", "public.survivor_alias", "public.survivor_correction",
         "public.survivor_likeness", "public.survivor_note", "public.survivor_phone", "public.survivor_referral",
-        "public.survivor_release", "public.survivor_search_key", "public.handoff", "public.task",
+        "public.survivor_release", "public.survivor_search_key", "public.survivor_signer",
+        "public.survivor_signer_mark", "public.handoff", "public.task",
         "public.text_message",
     },
     "officer": {

@@ -17,6 +17,8 @@ from referralnet.encryption.data_keys import load_data_key
 from referralnet.encryption.sealing import seal
 from referralnet.errors import InvalidInput, NotFound
 from referralnet.identity.step_up import StepUpNeeded
+from referralnet.referrals.marking import mark_signer_as_abuser
+from referralnet.survivors.abuser_marks import AbuserOf
 from referralnet.survivors.aliases import ALIASES_MAX, AliasKind, NewAlias, add_alias, remove_alias
 from referralnet.survivors.contact_plans import UnsafeNumber, keep_contact_plan
 from referralnet.survivors.correcting import Clearable, Correction, correct_survivor
@@ -25,9 +27,12 @@ from referralnet.survivors.notes import NoteCategory, NoteChanged, write_note
 from referralnet.survivors.phone_numbers import NewPhone, PhoneKind, add_phone, mark_phone, remove_phone
 from referralnet.survivors.revealing import SurvivorHistory, SurvivorIdentity, read_history, reveal_survivor
 from referralnet.survivors.tables import SurvivorNote
-from tests.factories.survivors import PHONE, Houses, make_survivor, new_plan, new_survivor, present
+from tests.factories.survivors import PHONE, Houses, make_signer, make_survivor, new_plan, new_survivor, present
 
-PARTS = ("survivor_alias", "survivor_phone", "survivor_note", "survivor_correction", "survivor_search_key")
+PARTS = (
+    "survivor_alias", "survivor_phone", "survivor_note", "survivor_correction", "survivor_search_key",
+    "survivor_signer", "survivor_signer_mark",
+)  # fmt: skip
 
 
 async def somebody(houses: Houses, **changes: object) -> UUID:
@@ -289,6 +294,14 @@ async def test_no_row_hangs_on_another_agency_s_survivor_and_none_is_read(houses
             "gen_random_uuid(), 'legal', 1, '\\x01', {me}, now()",
         ),
         "survivor_correction": ("field", "'given_name'"),
+        "survivor_signer": (
+            "id, relationship, name_sealed, recorded_by, recorded_at",
+            "gen_random_uuid(), 'parent', '\\x01', {me}, now()",
+        ),
+        "survivor_signer_mark": (
+            "id, signer_id, abuser_of, marked_by, marked_at",
+            "gen_random_uuid(), gen_random_uuid(), 'survivor', {me}, now()",
+        ),
         "survivor_search_key": ("kind, hash", "'name', decode(repeat('00', 16), 'hex')"),
     }[table]  # fmt: skip
     me, errors = f"'{stranger.member_id}'", set()
@@ -341,6 +354,11 @@ async def test_the_parts_of_a_record_are_a_coordinator_s_to_see_in_the_database_
     survivor_id = await somebody(houses)
     await write(houses, survivor_id, "A hearing in May.")
     await correct(houses, survivor_id, given_name="Anna", keep_former_name=True)
+    signer_id = await make_signer(houses.app, houses.ours.coordinator, houses.keyring, survivor_id)
+    async with houses.app.transaction(houses.ours.coordinator) as session:
+        await mark_signer_as_abuser(
+            session, houses.ours.coordinator, signer_id, abuser_of=AbuserOf.SURVIVOR, now=present()
+        )
     for table in PARTS:
         counts = []
         for actor in (getattr(houses.ours, role), houses.ours.coordinator):
