@@ -32,6 +32,7 @@ _COMMANDS = {
     "schema": _Command("schema", "schema"),
     "texts": _Command("texts"),
     "referrals": _Command("referrals"),
+    "survivors": _Command("survivors"),
     "directory": _Command("directory"),
     "documents": _Command("documents", "documents"),
 }

@@ -1,19 +1,22 @@
-"""Notes between the two parties of a referral, sealed under the key of her release: they live as long as it does.
+"""Notes between the two parties of a referral, sealed under the key of her release: they live as long as it does, and
+under the one that takes its place.
 
 A police or prosecution source learns nothing of the target's notes (R5), so the target is not let to write it any.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.appointments.reading import TOLD_STATUS_ONLY
 from referralnet.audit.recording import Action, record
+from referralnet.consent.judging import Released
 from referralnet.consent.refusals import NoLiveRelease
 from referralnet.consent.releases import find_released
 from referralnet.consent.tables import DisclosureMade
@@ -125,6 +128,30 @@ async def read_notes(
     ]
 
 
+async def carry_notes(
+    session: AsyncSession, old: Released, new: Released, referral_ids: Sequence[UUID], *, keyring: Keyring
+) -> int:
+    """Seal anew, under a release that takes another's place, what the parties wrote for these referrals; how many.
+
+    Where the new one leaves a category out nothing is carried: nobody can judge which of the notes tell of it.
+    """
+    if set(old.categories) - set(new.categories):
+        return 0
+    columns = select(ReferralNote.id, ReferralNote.body_sealed)
+    written = columns.where(ReferralNote.release_id == old.id, ReferralNote.referral_id.in_(referral_ids))
+    rows = (await session.execute(written)).all()
+    if not rows:
+        return 0
+    old_key = await load_data_key(session, keyring, old.required_key_id)
+    new_key = await load_data_key(session, keyring, new.required_key_id)
+    for row in rows:
+        body = open_sealed(old_key, row.body_sealed, _place(row.id))
+        carried = {"release_id": new.id, "data_key_id": new_key.id, "body_sealed": seal(new_key, body, _place(row.id))}
+        statement = update(ReferralNote).where(ReferralNote.id == row.id).values(carried)
+        await session.execute(statement.execution_options(synchronize_session=False))
+    return len(rows)
+
+
 async def _shared(session: AsyncSession, actor: Member, referral_id: UUID, keyring: Keyring, now: datetime) -> _Shared:
     require(actor, Permission.READ_REFERRALS)
     columns = select(Referral.source_agency_kind, Referral.target_agency_id, Referral.status)
@@ -133,15 +160,7 @@ async def _shared(session: AsyncSession, actor: Member, referral_id: UUID, keyri
         raise NotFound(field="referral_id")
     party = Party.TARGET if row.target_agency_id == actor.agency_id else Party.SOURCE
     require(actor, Permission.READ_DISCLOSURES if party is Party.TARGET else Permission.SEND_REFERRALS)
-    newest = select(DisclosureMade.release_id).where(DisclosureMade.referral_id == referral_id)
-    release_id = await session.scalar(newest.order_by(DisclosureMade.made_at.desc(), DisclosureMade.id).limit(1))
-    if release_id is None:
-        raise NoLiveRelease(field="referral_id")
-    # As a disclosure is read (consent/disclosures.py): the lock first, and then the judgement, by a younger snapshot.
-    await hold_release_open(session, release_id)
-    key_id = await _live_key(session, party, referral_id, release_id, now)
-    if key_id is None:
-        raise NoLiveRelease(field="referral_id")
+    release_id, key_id = await _held_open(session, party, referral_id, now)
     try:
         key = await load_data_key(session, keyring, key_id)
     except KeyGone:
@@ -149,6 +168,26 @@ async def _shared(session: AsyncSession, actor: Member, referral_id: UUID, keyri
     told_only = row.source_agency_kind in TOLD_STATUS_ONLY
     status = await session.scalar(select(Referral.status).where(Referral.id == referral_id))
     return _Shared(party, told_only, Status(status or row.status), release_id, key)
+
+
+async def _held_open(session: AsyncSession, party: Party, referral_id: UUID, now: datetime) -> tuple[UUID, UUID]:
+    """The release under which the two speak, and its key.
+
+    As a disclosure is read (consent/disclosures.py): the lock first, and then the judgement, by a younger snapshot.
+    """
+    newest = select(DisclosureMade.release_id).where(DisclosureMade.referral_id == referral_id)
+    newest = newest.order_by(DisclosureMade.made_at.desc(), DisclosureMade.id).limit(1)
+    waited_for = None
+    while True:
+        release_id = await session.scalar(newest)
+        # A release whose place was taken while we waited for it leaves another to speak under.
+        if release_id is None or release_id == waited_for:
+            raise NoLiveRelease(field="referral_id")
+        await hold_release_open(session, release_id)
+        key_id = await _live_key(session, party, referral_id, release_id, now)
+        if key_id is not None:
+            return release_id, key_id
+        waited_for = release_id
 
 
 async def _live_key(

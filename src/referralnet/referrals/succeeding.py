@@ -1,5 +1,5 @@
 """A release takes the place of another: the open referrals that stand on the old one stand on the new one, with what
-was told for them, and the old one ends. All in one transaction, so that there is no moment between.
+was told and noted for them, and the old one ends. All in one transaction, so that there is no moment between.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from referralnet.database.acting import Member
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.lifecycle import ENDS
+from referralnet.referrals.noting import carry_notes
 from referralnet.referrals.tables import Referral, RoutingChoice, SurvivorReferral
 
 
@@ -84,6 +85,7 @@ async def _take_place(
     # What had expired is not brought back: a new disclosure is made of what is true then.
     if old.status == "active" and now < old.expires_at:
         await carry_over(session, old, new, referral_ids, keyring=keyring, because=Because(why), now=now)
+        await carry_notes(session, old, new, referral_ids, keyring=keyring)
     await session.execute(
         update(SurvivorReferral).where(SurvivorReferral.referral_id.in_(referral_ids)).values(release_id=new_id)
     )
