@@ -15,6 +15,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from referralnet.audit.recording import Action
 from referralnet.consent.categories import Category
 from referralnet.consent.ending import Via
 from referralnet.consent.judging import Released
@@ -26,6 +27,7 @@ from referralnet.database.acting import AgencyKind, Member, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.referrals import noting, succeeding
+from referralnet.referrals.accounting import Standing, accounting_of
 from referralnet.referrals.answering import accept
 from referralnet.referrals.noting import Note, read_notes, write_note
 from referralnet.referrals.succeeding import narrow_release, sign_release
@@ -80,7 +82,7 @@ async def intake_of_source(owner: Database, network: Network) -> Member:
         )
 
 
-@pytest.mark.rule("C1", "C4")
+@pytest.mark.rule("C1", "C4", "C11")
 async def test_what_was_written_is_read_on_by_both_after_a_renewal_and_by_nobody_with_the_old_key(
     app: Database, network: Network, keyring: Keyring, look: Look, made: Sent
 ) -> None:
@@ -96,6 +98,13 @@ async def test_what_was_written_is_read_on_by_both_after_a_renewal_and_by_nobody
     )
     assert {(row["release_id"], row["under_its_key"]) for row in anew} == {(new_id, True)}
     assert all(old["body_sealed"] != new["body_sealed"] for old, new in zip(sealed, anew, strict=True))
+    # Nothing was told anew: her accounting has each note once, under the release that it was written under.
+    lines = await run(
+        app, replace(network.coordinator, stepped_up_at=present()), accounting_of, made.survivor_id, keyring=keyring,
+        now=present(),
+    )  # fmt: skip
+    assert {line.standing for line in lines} == {Standing.IN_BOTH}
+    assert [line.release_id for line in lines if line.act is Action.REFERRAL_NOTED] == [made.release_id] * 2
     await run(app, network.intake, write_note, made.id, body="More.", keyring=keyring, now=present())
     assert [note.body for note in await notes(app, network.coordinator, made, keyring)][-1] == "More."
 
