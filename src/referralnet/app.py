@@ -19,6 +19,7 @@ from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.api.headers import SecurityHeaders
 from referralnet.api.schema import build_schema
+from referralnet.api.visit_calendars import routes as calendar_routes
 from referralnet.clock import SystemClock
 from referralnet.console import routing as console
 from referralnet.console.example import ExampleNetwork, ExamplePhone
@@ -143,6 +144,7 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
             public_base_url=settings.public_base_url,
         ),
         *paper_routes(resources),
+        *calendar_routes(resources),
         *hsds_routes(resources.database, resources.clock, settings),
         *console.routes(resources, endpoint, example, phone),
     ]

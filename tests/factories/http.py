@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from graphql import (
     is_leaf_type,
 )
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint
@@ -80,6 +80,14 @@ async def serve(resources: Resources, *, introspection: bool = False) -> AsyncIt
     transport = httpx2.ASGITransport(app=application)
     async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
         yield Client(http)
+
+
+@asynccontextmanager
+async def serve_routes(routes: Sequence[BaseRoute]) -> AsyncIterator[httpx2.AsyncClient]:
+    """Some routes of the application, reached without a socket."""
+    transport = httpx2.ASGITransport(app=Starlette(routes=list(routes)))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        yield http
 
 
 def example_call(name: str, field: GraphQLField, replaced: Mapping[str, str] | None = None) -> str:

@@ -17,6 +17,7 @@ strawberry.enum(Mode, name="AppointmentMode", description="How they meet.")
 @strawberry.type(description="A visit under a referral.")
 class Appointment:
     id: UUID
+    code: str = strawberry.field(description="What a calendar file calls it.")
     starts_at: datetime
     time_zone: str = strawberry.field(description="IANA name of the zone it was set in.")
     duration_minutes: int | None = strawberry.field(description="Not told to a law-enforcement or prosecution source.")
@@ -28,6 +29,7 @@ class Appointment:
     def of(cls, row: AppointmentRow) -> Appointment:
         return cls(
             id=row.id,
+            code=row.code,
             starts_at=row.starts_at,
             time_zone=row.time_zone,
             duration_minutes=row.duration_minutes,

@@ -16,9 +16,9 @@ from strawberry import Schema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 
+from referralnet.api.attempts import record_attempt
 from referralnet.api.context import RequestContext, Resources
 from referralnet.api.errors import present
-from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member, Nobody
 from referralnet.errors import Refusal
 from referralnet.identity.sessions import find_member
@@ -120,13 +120,9 @@ class GraphQLEndpoint:
     async def _record_attempts(self, context: RequestContext, result: ExecutionResult) -> None:
         for error in result.errors or ():
             refusal = error.original_error
-            if isinstance(refusal, Refusal) and refusal.audited and context.actor is not None:
-                async with self._resources.database.transaction(context.actor) as session:
-                    actor_id = context.actor.member_id
-                    operation = str(error.path[0]) if error.path else "unknown"
-                    await record(
-                        session, Action.ATTEMPT_REFUSED, "member", actor_id, operation=operation, code=refusal.code
-                    )
+            if isinstance(refusal, Refusal) and context.actor is not None:
+                operation = str(error.path[0]) if error.path else "unknown"
+                await record_attempt(self._resources, context.actor, operation, refusal)
 
 
 def _is_expected(error: GraphQLError) -> bool:

@@ -10,9 +10,9 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.api.attempts import record_attempt
 from referralnet.api.context import Info, RequestContext
 from referralnet.api.errors import Refused
-from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.errors import Refusal
@@ -56,15 +56,8 @@ async def perform(
                 )
             return await show(session, actor, result_id)
     except Refusal as refusal:
-        if refusal.audited:
-            await _record_attempt(context, actor, info.field_name, refusal)
+        await record_attempt(context.resources, actor, info.field_name, refusal)
         return Refused.of(refusal)
-
-
-async def _record_attempt(context: RequestContext, actor: Member, operation: str, refusal: Refusal) -> None:
-    """The refused transaction was rolled back with whatever it recorded: the attempt gets one of its own."""
-    async with context.resources.database.transaction(actor) as session:
-        await record(session, Action.ATTEMPT_REFUSED, "member", actor.member_id, operation=operation, code=refusal.code)
 
 
 def _content_hash(context: RequestContext, operation: str, content: object) -> bytes:

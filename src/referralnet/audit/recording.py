@@ -66,6 +66,7 @@ class Action(StrEnum):
     ROUTING_STARTED = "routing_started"
     ROUTING_CHANGED = "routing_changed"
     APPOINTMENT_CHANGED = "appointment_changed"
+    CALENDAR_TAKEN = "calendar_taken"
     CONSENT_WITHDRAWN = "consent_withdrawn"
     CAPACITY_CONFIRMED = "capacity_confirmed"
     LISTING_CHANGED = "listing_changed"
