@@ -13,6 +13,11 @@ COLUMNS = {
     "public.referral_event.by_agency_id": Thing.SOURCE,
     "public.appointment.mode": Thing.VISIT_HELD,
     "public.appointment.duration_minutes": Thing.VISIT_HELD,
+    "public.appointment.call_by": Thing.VISIT_HELD,
+    "public.appointment.interpreter_language": Thing.VISIT_HELD,
+    "public.appointment.interpreter_arranged": Thing.VISIT_HELD,
+    "public.appointment.travel": Thing.VISIT_HELD,
+    "public.appointment.travel_arranged": Thing.VISIT_HELD,
     "public.disclosure.release_id": Thing.COPY,
     "public.survivor_block.blocked_member_id": Thing.BLOCK,
     # Which of those who may sign for her did; who that is, is told to nobody by the id.
@@ -36,6 +41,11 @@ LIMITS = {
     "public.referral_event.by_member_id": "0097",
     "public.appointment.mode": "0097",
     "public.appointment.duration_minutes": "0097",
+    "public.appointment.call_by": "0097",
+    "public.appointment.interpreter_language": "0097",
+    "public.appointment.interpreter_arranged": "0097",
+    "public.appointment.travel": "0097",
+    "public.appointment.travel_arranged": "0097",
 }
 
 # GraphQL. What each type tells; None where it is of no case.
@@ -44,6 +54,8 @@ TYPES: dict[str, Thing | None] = {
     "ReferralNeed": Thing.REFERRAL,
     "ReferralEvent": Thing.REFERRAL,
     "Appointment": Thing.VISIT,
+    "Interpreter": Thing.VISIT_HELD,
+    "Travel": Thing.VISIT_HELD,
     "Survivor": Thing.RECORD,
     "SurvivorIdentity": Thing.IDENTITY,
     "SurvivorAlias": Thing.IDENTITY,
@@ -115,6 +127,9 @@ FIELDS = {
     "ReferralEvent.byMemberName": None,  # a name is a canary of its own
     "Appointment.mode": Thing.VISIT_HELD,
     "Appointment.durationMinutes": Thing.VISIT_HELD,
+    "Appointment.callBy": Thing.VISIT_HELD,
+    "Appointment.interpreter": Thing.VISIT_HELD,
+    "Appointment.travel": Thing.VISIT_HELD,
 }
 # Questions that name somebody at another agency by their nature: whom she has blocked, her custodian knows.
 NAME_STAFF = {"survivorBlocks"}

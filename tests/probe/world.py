@@ -393,7 +393,8 @@ class _Rows:
         if self.case.accepted:
             self.new("public.appointment", "visit", Thing.VISIT, referral_id=referral_id, **parties,
                      starts_at=self.moment, time_zone="America/Chicago", duration_minutes=45, mode="in_person",
-                     status="booked", created_at=self.moment)  # fmt: skip
+                     call_by="service", interpreter_language="es", interpreter_arranged=True, travel="target",
+                     travel_arranged=True, status="booked", created_at=self.moment)  # fmt: skip
             self.new("public.text_message", "text", Thing.TEXTS, agency_id=self.source, subject_id=referral_id,
                      survivor_id=self.ids["survivor"], kind="appointment_set", priority=1, due_at=self.moment,
                      claimable_at=self.moment, send_before=self.moment + timedelta(days=1), occurrence="{}",

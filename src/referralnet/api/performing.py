@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
+from strawberry import UNSET
 
 from referralnet.api.attempts import record_attempt
 from referralnet.api.context import Info, RequestContext
@@ -71,4 +72,6 @@ def _plain(value: Any) -> Any:
         return dataclasses.asdict(value)
     if isinstance(value, frozenset | set):
         return sorted(value)
+    if value is UNSET:
+        return "left out, which is not null"
     raise TypeError(type(value).__name__)

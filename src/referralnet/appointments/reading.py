@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Date, Row, Select, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.appointments.arrangements import Arrangements, arrangements_of
 from referralnet.appointments.tables import Appointment, AppointmentStatus, Mode
 from referralnet.database.acting import AgencyKind, Member
 from referralnet.errors import NotFound
@@ -27,6 +28,11 @@ _AS_STORED = (
     "time_zone",
     "duration_minutes",
     "mode",
+    "call_by",
+    "interpreter_language",
+    "interpreter_arranged",
+    "travel",
+    "travel_arranged",
     "status",
     "confirmed_at",
     "version",
@@ -37,7 +43,7 @@ _COLUMNS: Select[Any] = select(*(getattr(Appointment, name) for name in _AS_STOR
 
 @dataclass(frozen=True, slots=True)
 class AppointmentRow:
-    """A visit. `duration_minutes` and `mode` are None for a law-enforcement or prosecution source (R5)."""
+    """A visit. `duration_minutes`, `mode` and `arranged` are None for a law-enforcement or prosecution source (R5)."""
 
     id: UUID
     referral_id: UUID
@@ -45,6 +51,7 @@ class AppointmentRow:
     time_zone: str
     duration_minutes: int | None
     mode: Mode | None
+    arranged: Arrangements | None
     status: AppointmentStatus
     confirmed_at: datetime | None
     version: int
@@ -101,6 +108,7 @@ def _told(actor: Member, row: Row[Any]) -> AppointmentRow:
         time_zone=row.time_zone,
         duration_minutes=None if withheld else row.duration_minutes,
         mode=None if withheld else Mode(row.mode),
+        arranged=None if withheld else arrangements_of(row),
         status=AppointmentStatus(row.status),
         confirmed_at=row.confirmed_at,
         version=row.version,

@@ -29,8 +29,24 @@ class Mode(StrEnum):
     VIDEO = "video"
 
 
+class CallBy(StrEnum):
+    """Who calls, where they meet by phone. The number is no part of an appointment."""
+
+    SERVICE = "service"
+    SURVIVOR = "survivor"
+
+
+class Travel(StrEnum):
+    """Who sees to it that she gets there."""
+
+    NOT_NEEDED = "not_needed"
+    SURVIVOR = "survivor"
+    TARGET = "target"
+    SOURCE = "source"
+
+
 class Appointment(Base):
-    """A visit under a referral: a time and a way to meet, no place and no person (C5)."""
+    """A visit under a referral: a time, a way to meet and codes of what is arranged; no place and no person (C5)."""
 
     __tablename__ = "appointment"
 
@@ -42,6 +58,11 @@ class Appointment(Base):
     time_zone: Mapped[str]
     duration_minutes: Mapped[int] = mapped_column(SmallInteger)
     mode: Mapped[str]
+    call_by: Mapped[str | None]
+    interpreter_language: Mapped[str | None]
+    interpreter_arranged: Mapped[bool]
+    travel: Mapped[str | None]
+    travel_arranged: Mapped[bool]
     status: Mapped[str]
     confirmed_at: Mapped[datetime | None]
     version: Mapped[int]

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from icalendar import Calendar
 
+from referralnet.appointments.arrangements import NOTHING_ARRANGED
 from referralnet.appointments.calendar_file import calendar_file
 from referralnet.appointments.local_time import instant_of
 from referralnet.appointments.reading import AppointmentRow
@@ -23,6 +24,7 @@ VISIT = AppointmentRow(
     time_zone="America/Chicago",
     duration_minutes=45,
     mode=Mode.VIDEO,
+    arranged=NOTHING_ARRANGED,
     status=AppointmentStatus.BOOKED,
     confirmed_at=None,
     version=1,
@@ -100,7 +102,7 @@ def test_a_visit_that_is_moved_and_cancelled_stays_one_entry_that_counts_its_cha
 
 @pytest.mark.rule("R5")
 def test_whoever_is_not_told_how_long_a_visit_is_gets_its_begin_alone() -> None:
-    (event,) = read(replace(VISIT, duration_minutes=None, mode=None)).events
+    (event,) = read(replace(VISIT, duration_minutes=None, mode=None, arranged=None)).events
     assert "DTSTART" in event
     assert "DTEND" not in event
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referralnet.appointments.local_time import LocalTimeDoesNotExist, LocalTimeOccursTwice, instant_of
+from referralnet.appointments.local_time import LocalTimeDoesNotExist, LocalTimeOccursTwice, instant_of, offset_of
 from referralnet.appointments.scheduling import VisitTime
 from referralnet.appointments.tables import Mode
 from referralnet.errors import InvalidInput
@@ -38,6 +38,36 @@ def test_an_hour_that_comes_twice_is_refused_with_both_meanings() -> None:
         instant_of(wall("2026-11-01T01:30"), "America/Chicago")
     assert refused.value.field == "local_start"
     assert "2026-11-01T01:30-05:00 or 2026-11-01T01:30-06:00" in refused.value.message
+
+
+@pytest.mark.rule("M13")
+def test_the_worker_says_which_of_two_hours_it_is() -> None:
+    for written, hour in (("-05:00", 6), ("-06:00", 7)):
+        instant = instant_of(wall("2026-11-01T01:30"), "America/Chicago", utc_offset=offset_of(written))
+        assert instant == datetime(2026, 11, 1, hour, 30, tzinfo=UTC)
+
+
+@pytest.mark.rule("M13")
+@pytest.mark.parametrize("local", ["2026-11-01T01:30", "2026-07-02T09:00"])
+def test_an_offset_that_no_clock_there_shows_is_refused_with_those_that_it_does(local: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        instant_of(wall(local), "America/Chicago", utc_offset=offset_of("+01:00"))
+    assert refused.value.field == "utc_offset"
+    assert f"{local}-05:00" in refused.value.message
+
+
+@pytest.mark.rule("M13")
+def test_no_offset_makes_an_hour_that_is_skipped() -> None:
+    for written in ("-05:00", "-06:00"):
+        with pytest.raises(LocalTimeDoesNotExist):
+            instant_of(wall("2026-03-08T02:30"), "America/Chicago", utc_offset=offset_of(written))
+
+
+@pytest.mark.parametrize("written", ["", "5", "-5:00", "UTC", "-05:60", "-25:00", "-05:00\n"])
+def test_what_is_no_offset_is_refused(written: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        offset_of(written)
+    assert refused.value.field == "utc_offset"
 
 
 @pytest.mark.rule("M13")
