@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from referralnet.api.case_exports import routes as export_routes
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.api.headers import SecurityHeaders
@@ -145,6 +146,7 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
         ),
         *paper_routes(resources),
         *calendar_routes(resources),
+        *export_routes(resources),
         *hsds_routes(resources.database, resources.clock, settings),
         *console.routes(resources, endpoint, example, phone),
     ]

@@ -38,7 +38,7 @@ AGENCIES = {
 WITH_CASES = ("north", "clinic", "police", "court", "closed")
 ROLES = (
     {"coordinator"}, {"intake"}, {"coordinator", "intake"}, {"agency_admin"}, {"network_admin"}, {"auditor"},
-    {"agency_admin", "network_admin", "auditor"},
+    {"agency_admin", "network_admin", "auditor", "exporter"},
 )  # fmt: skip
 CASE_ROLES = ROLES[:3]
 RELEASES = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
 
 import orjson
 from graphql import GraphQLError
@@ -22,12 +23,19 @@ from referralnet.api.context import Resources
 from referralnet.api.endpoint import bearer_token, find_actor
 from referralnet.api.errors import Refused, present
 from referralnet.database.acting import Member
-from referralnet.errors import NotFound, NotPermitted, Refusal
+from referralnet.errors import InvalidInput, NotFound, NotPermitted, Refusal
 from referralnet.identity.access import Permission, require
 from referralnet.identity.hourly_caps import HourlyCapReached
 from referralnet.identity.step_up import StepUpNeeded
+from referralnet.referrals.exporting import DailyExportReached
 
-STATUS: dict[type[Refusal], int] = {NotFound: 404, NotPermitted: 403, StepUpNeeded: 403, HourlyCapReached: 429}
+STATUS: dict[type[Refusal], int] = {
+    NotFound: 404,
+    NotPermitted: 403,
+    StepUpNeeded: 403,
+    HourlyCapReached: 429,
+    DailyExportReached: 429,
+}
 _KEPT_NOWHERE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -82,6 +90,18 @@ class Downloads:
             self._resources.database.transaction(actor) as session,
         ):
             return await make(session, actor, request)
+
+
+def day_asked(request: Request, name: str) -> date:
+    """The day that a query parameter names.
+
+    Raises:
+        InvalidInput: it is lacking or none; names the parameter.
+    """
+    try:
+        return date.fromisoformat(request.query_params.get(name, ""))
+    except ValueError:
+        raise InvalidInput(field=name, detail="Write YYYY-MM-DD.") from None
 
 
 def _file(download: Download) -> Response:

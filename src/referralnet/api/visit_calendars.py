@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.routing import Route
 
 from referralnet.api.context import Resources
-from referralnet.api.downloads import Download, Downloads
+from referralnet.api.downloads import Download, Downloads, day_asked
 from referralnet.appointments.calendar_file import MEDIA_TYPE
 from referralnet.appointments.calendars import calendar_of_agency, calendar_of_visit
 from referralnet.clock import Clock
 from referralnet.database.acting import Member
-from referralnet.errors import InvalidInput
 from referralnet.identity.access import Permission
 
 
@@ -38,13 +35,6 @@ class _Desk:
         return Download(content, MEDIA_TYPE, "appointment.ics")
 
     async def of_agency(self, session: AsyncSession, actor: Member, request: Request) -> Download:
-        first_day, last_day = _day(request, "from"), _day(request, "to")
+        first_day, last_day = day_asked(request, "from"), day_asked(request, "to")
         content = await calendar_of_agency(session, actor, first_day, last_day, now=self._clock.now())
         return Download(content, MEDIA_TYPE, "appointments.ics")
-
-
-def _day(request: Request, name: str) -> date:
-    try:
-        return date.fromisoformat(request.query_params.get(name, ""))
-    except ValueError:
-        raise InvalidInput(field=name, detail="Write YYYY-MM-DD.") from None

@@ -67,6 +67,7 @@ class Action(StrEnum):
     ROUTING_CHANGED = "routing_changed"
     APPOINTMENT_CHANGED = "appointment_changed"
     CALENDAR_TAKEN = "calendar_taken"
+    REFERRALS_EXPORTED = "referrals_exported"
     CONSENT_WITHDRAWN = "consent_withdrawn"
     CAPACITY_CONFIRMED = "capacity_confirmed"
     LISTING_CHANGED = "listing_changed"

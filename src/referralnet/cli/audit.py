@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -13,6 +14,7 @@ from referralnet.cli.options import fail, load_settings, run_command
 if TYPE_CHECKING:
     from referralnet.audit.anchoring import Anchor
     from referralnet.audit.chain import BrokenLink
+    from referralnet.audit.exports import ExportMade
     from referralnet.encryption.keyring import Keyring
     from referralnet.settings import Settings
 
@@ -44,6 +46,17 @@ def verify(
         typer.secho(f"agency {link.agency_id}, link {link.position}: {link.reason}", fg=typer.colors.RED)
     if broken:
         raise typer.Exit(1)
+
+
+@app.command(name="export")
+def trace_export(serial: Annotated[UUID, typer.Argument(help="It stands in each row of the file.")]) -> None:
+    """Tell who made an exported file, and when: for one that was found where it does not belong."""
+    made = run_command(_find_export(load_settings(), serial))
+    if made is None:
+        raise fail("The trail knows no export of that serial.")
+    identity = "with identity" if made.with_identity else "without identity"
+    typer.echo(f"member {made.member_id} of agency {made.agency_id}")
+    typer.echo(f"{made.at.isoformat()}: {made.rows} rows, {identity}")
 
 
 @app.command(name="anchor")
@@ -112,6 +125,19 @@ async def _verify(settings: Settings, anchors: list[Anchor]) -> tuple[int, int, 
             found = sorted([*broken, *await verify_anchors(session, anchors)], key=lambda link: -link.position)
             first = {link.agency_id: link for link in found}
             return held, await unlinked_count(session), [first[agency_id] for agency_id in sorted(first)]
+    finally:
+        await database.close()
+
+
+async def _find_export(settings: Settings, serial: UUID) -> ExportMade | None:
+    from referralnet.app import open_database
+    from referralnet.audit.exports import find_export
+    from referralnet.database.acting import Operator
+
+    database = open_database(settings, "owner")
+    try:
+        async with database.transaction(Operator()) as session:
+            return await find_export(session, serial)
     finally:
         await database.close()
 

@@ -18,6 +18,8 @@ class Role(StrEnum):
     AGENCY_ADMIN = "agency_admin"
     NETWORK_ADMIN = "network_admin"
     AUDITOR = "auditor"
+    EXPORTER = "exporter"
+    """Beside another role: may take what that role keeps out of the program in a file."""
 
 
 class AgencyKind(StrEnum):

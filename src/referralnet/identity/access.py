@@ -24,6 +24,7 @@ class Permission(StrEnum):
     DECIDE_DUPLICATES = "decide_duplicates"
     KEEP_MEMBERS = "keep_members"
     READ_TRAIL = "read_trail"
+    EXPORT_REFERRALS = "export_referrals"
 
 
 _EVERYBODY = frozenset({Permission.SEARCH_DIRECTORY})
@@ -54,6 +55,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     # A4: these two read no case field.
     Role.NETWORK_ADMIN: _EVERYBODY | {Permission.DECIDE_DUPLICATES},
     Role.AUDITOR: _EVERYBODY | {Permission.READ_TRAIL},
+    # A right beside a role that keeps cases: alone it opens none.
+    Role.EXPORTER: _EVERYBODY | {Permission.EXPORT_REFERRALS},
 }
 
 

@@ -41,7 +41,11 @@ _Source, _Target = aliased(Agency), aliased(Agency)
 _Assignee = aliased(MemberAccount)
 # The view that every member may read; the table behind it is the directory's own.
 LISTING = table(
-    "directory_listing", column("service_at_location_id", Uuid()), column("service_name"), column("organization_name")
+    "directory_listing",
+    column("service_at_location_id", Uuid()),
+    column("service_name"),
+    column("organization_name"),
+    column("confidential"),
 )
 
 
