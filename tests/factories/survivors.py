@@ -40,6 +40,7 @@ class Custody:
     agency_admin: Member
     network_admin: Member
     auditor: Member
+    exporter: Member
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from referralnet.api.compiling import CompilingExecutor
 from referralnet.api.consent import ConsentMutation, ConsentQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.directory_search import DirectorySearchQuery
+from referralnet.api.drafts import DraftMutation
 from referralnet.api.duplicates import DuplicateMutation, DuplicateQuery
 from referralnet.api.erasing import ErasureMutation
 from referralnet.api.handoffs import HandoffMutation, HandoffQuery
@@ -89,6 +90,7 @@ class Mutation(
     HandoffMutation,
     BetweenPartiesMutation,
     VisitMutation,
+    DraftMutation,
     ErasureMutation,
     AlarmMutation,
 ):

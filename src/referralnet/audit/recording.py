@@ -68,6 +68,7 @@ class Action(StrEnum):
     APPOINTMENT_CHANGED = "appointment_changed"
     CALENDAR_TAKEN = "calendar_taken"
     REFERRALS_EXPORTED = "referrals_exported"
+    REFERRALS_IMPORTED = "referrals_imported"
     CONSENT_WITHDRAWN = "consent_withdrawn"
     CAPACITY_CONFIRMED = "capacity_confirmed"
     LISTING_CHANGED = "listing_changed"

@@ -1,4 +1,4 @@
-"""`referralnet referrals`: what can be asked about referrals on the host."""
+"""`referralnet referrals`: the life of a referral as a document, and an agency's own list coming in."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The life of a referral, as a document.", no_args_is_help=True)
+from referralnet.cli.referrals_import import import_
+
+app = typer.Typer(help="Referrals: their life as a document, and an agency's own list.", no_args_is_help=True)
+app.command("import")(import_)
 
 
 @app.callback()
-def _noun() -> None:
-    """Keep the verb, though there is only one: `referralnet referrals document`."""
+def referrals() -> None:
+    """Referrals: their life as a document, and an agency's own list."""
 
 
 @app.command()

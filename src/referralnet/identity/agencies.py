@@ -13,7 +13,7 @@ import pyotp
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.database.acting import AgencyKind, Role
+from referralnet.database.acting import AgencyKind, Member, Role
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, Refusal
 from referralnet.identity.passwords import hash_password
@@ -131,6 +131,24 @@ async def add_member(session: AsyncSession, new: NewMember, *, keyring: Keyring)
 def new_totp_secret() -> str:
     """A random base32 secret for an authenticator."""
     return pyotp.random_base32()
+
+
+async def member_named(session: AsyncSession, agency_name: str, login: str) -> Member:
+    """A member by agency and login, for a command that acts on their behalf (operator); without a second factor.
+
+    Raises:
+        NotFound: there is none such, or they are disabled.
+    """
+    columns = select(MemberAccount.id, MemberAccount.roles, Agency.id, Agency.kind)
+    named = columns.join(Agency, Agency.id == MemberAccount.agency_id).where(
+        Agency.name == agency_name, Agency.active, MemberAccount.login == login.strip().lower(),
+        MemberAccount.disabled_at.is_(None),
+    )  # fmt: skip
+    row = (await session.execute(named)).one_or_none()
+    if row is None:
+        raise NotFound(field="login")
+    member_id, roles, agency_id, kind = row
+    return Member(member_id, agency_id, AgencyKind(kind), frozenset(map(Role, roles)), uuid4(), None)
 
 
 async def list_agencies(session: AsyncSession) -> list[AgencyRow]:

@@ -127,7 +127,7 @@ async def draft_referral(
 
     The actor is a coordinator, or the worker that follows a coordinator's plan. Raises as `send_referral`.
     """
-    need = await _frozen_need(session, case)
+    need = await frozen_need(session, case)
     target = await find_target(session, actor, service_at_location_id)
     await require_unblocked(session, case.survivor_id, target.agency_id, field="service_at_location_id")
     referral_id = await _insert_draft(session, actor, target, need, now)
@@ -187,7 +187,7 @@ async def _continue(session: AsyncSession, actor: Member, referral_id: UUID, par
     await session.execute(insert(OnwardReferral).values(values).inline())
 
 
-async def _frozen_need(session: AsyncSession, case: Case) -> dict[str, Any]:
+async def frozen_need(session: AsyncSession, case: Case) -> dict[str, Any]:
     columns = select(*(getattr(Need, name) for name in FROZEN))
     of_case = columns.where(Need.id == case.need_id, Need.survivor_id == case.survivor_id)
     row = (await session.execute(of_case)).one_or_none()

@@ -178,3 +178,17 @@ class HandoffCall(Base):
     called_at: Mapped[datetime]
     answer: Mapped[str]
     reason: Mapped[str | None]
+
+
+class ImportedReferral(Base):
+    """That a row of an agency's own list came in, by a hash of the agency's own number: in its custody alone (C5)."""
+
+    __tablename__ = "imported_referral"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    own_id_lookup: Mapped[bytes]
+    content_lookup: Mapped[bytes]
+    imported_by: Mapped[UUID]
+    imported_at: Mapped[datetime]

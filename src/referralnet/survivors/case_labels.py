@@ -20,7 +20,8 @@ from referralnet.errors import InvalidInput
 from referralnet.survivors.checking import plain_text
 from referralnet.survivors.name_words import bare, plain_words
 from referralnet.survivors.sealed_fields import open_field
-from referralnet.survivors.tables import Survivor
+from referralnet.survivors.search_keys import SearchHasher, SearchKind, label_value
+from referralnet.survivors.tables import Survivor, SurvivorSearchKey
 
 LABEL_LENGTH_MAX = 24
 # Four digits are a year, and more are a part of a number or a date.
@@ -78,3 +79,14 @@ async def open_labels(session: AsyncSession, keyring: Keyring, survivor_ids: Col
         if row.data_key_id in keys
     }
     return {survivor_id: label for survivor_id, label in opened.items() if label is not None}
+
+
+async def labelled(session: AsyncSession, keyring: Keyring, agency_id: UUID, label: str) -> list[UUID]:
+    """The survivors of the acting agency's custody that have exactly this label."""
+    hashes = SearchHasher(keyring, agency_id).asked(SearchKind.LABEL, label_value(label))
+    of_hash = select(SurvivorSearchKey.survivor_id).where(
+        SurvivorSearchKey.kind == SearchKind.LABEL, SurvivorSearchKey.hash.in_(hashes)
+    )
+    likely = list(await session.scalars(of_hash.distinct()))
+    opened = await open_labels(session, keyring, likely)
+    return sorted(survivor_id for survivor_id, told in opened.items() if label_value(told) == label_value(label))

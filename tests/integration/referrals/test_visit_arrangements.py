@@ -58,7 +58,9 @@ async def change(app: Database, network: Network, made: Sent, **changed: Any) ->
 
 
 async def notices(look: Look, made: Sent) -> list[str]:
-    rows = await look("select kind from notice where referral_id = $1 order by created_at", made.id)
+    rows = await look(
+        "select kind from notice where referral_id = $1 and occurrence ? 'appointment_id' order by created_at", made.id
+    )
     return [row["kind"] for row in rows]
 
 

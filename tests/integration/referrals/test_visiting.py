@@ -54,7 +54,10 @@ async def book(app: Database, actor: Member, referral_id: UUID, **changed: Any) 
 
 async def notices(look: Look, referral_id: UUID) -> list[tuple[str, str]]:
     rows = await look(
-        "select kind, occurrence->>'starts_at' as at from notice where referral_id = $1 order by created_at",
+        """
+        select kind, occurrence->>'starts_at' as at from notice
+        where referral_id = $1 and occurrence ? 'appointment_id' order by created_at
+        """,
         referral_id,
     )
     return [(row["kind"], row["at"]) for row in rows]
