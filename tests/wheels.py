@@ -18,15 +18,21 @@ def files_for_the_image() -> list[str]:
     return [line[1:] for line in lines if line.startswith("!")]
 
 
-def build_wheel(folder: Path) -> Path:
-    """Build the wheel in `folder`, without the network."""
-    source, out = folder / "source", folder / "out"
+def copy_sources(folder: Path) -> Path:
+    """What goes to the image's build, copied into `folder`."""
+    source = folder / "source"
     source.mkdir()
     for name in files_for_the_image():
         if (CHECKOUT / name).is_dir():
             shutil.copytree(CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(CHECKOUT / name, source / name)
+    return source
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build the wheel in `folder`, without the network."""
+    source, out = copy_sources(folder), folder / "out"
     _succeed([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)])
     (built,) = out.glob("*.whl")
     return built

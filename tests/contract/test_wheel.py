@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,13 +13,14 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from referralnet.console.vendor import HTMX, USWDS
 from tests.databases import Server
-from tests.wheels import build_wheel, install_wheel
+from tests.wheels import build_wheel, copy_sources, install_wheel
 
 CHECKOUT = Path(__file__).parents[2]
 PUBLISHED = ("schema", "providers", "notifications")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.node]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,23 @@ def test_every_file_of_the_package_is_in_it(installed: Path) -> None:
     wanted = {p.relative_to(source) for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
     missing = {path for path in wanted if not (package / path).is_file()}
     assert missing == set()
+
+
+@pytest.mark.parametrize("file", [f"{USWDS}/css/uswds.min.css", f"{HTMX}/htmx.min.js"])
+def test_the_consoles_files_are_in_it_with_their_licences(installed: Path, file: str) -> None:
+    vendor = Path(run(installed / "python", "-c", "import referralnet.console.vendor as v; print(v.FOLDER)"))
+    assert installed.parent in vendor.parents
+    assert (vendor / file).stat().st_size > 10_000
+    assert (vendor / file.partition("/")[0] / "LICENSE").read_text()
+
+
+def test_no_wheel_is_built_without_them(tmp_path: Path) -> None:
+    source = copy_sources(tmp_path)
+    shutil.rmtree(source / "src" / "referralnet" / "console" / "static" / "vendor")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "python -m scripts.assets" in done.stdout + done.stderr
 
 
 @pytest_asyncio.fixture

@@ -17,8 +17,8 @@ from uuid import uuid4
 
 import httpx2
 
+from scripts.npm import PACKAGES, find_node
 from tests.databases import DatabaseUrls
-from tests.node import PACKAGES, find_node
 
 ACCOUNT = "AC00000000000000000000000000000000"
 AUTH_TOKEN = "local_auth_token"

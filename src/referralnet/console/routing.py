@@ -12,6 +12,7 @@ from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.console.pages import explorer, home, phone, sign_in, step_up
 from referralnet.console.serving import Desk, Page, for_members, open_to_all
+from referralnet.console.vendor import VendorFiles
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -44,7 +45,8 @@ def routes(
         found += [_members(desk, "/explorer", "GET", explorer.show), _members(desk, "/explorer", "POST", explorer.act)]
     if desk.phone is not None:
         found += [_open(desk, "/phone", "GET", phone.show), _open(desk, "/phone", "POST", phone.write)]
-    return [*found, Mount("/static", StaticFiles(directory=_STATIC), name="static")]
+    files = [Mount("/static/vendor", VendorFiles()), Mount("/static", StaticFiles(directory=_STATIC), name="static")]
+    return [*found, *files]
 
 
 def _open(desk: Desk, path: str, method: str, page: Page) -> Route:
