@@ -1,4 +1,4 @@
-"""The console's two cookies: who is signed in, and which browser a form before that was made for (A6)."""
+"""The console's cookies: who is signed in, for which browser a form was made, and two that tell nothing (A6)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ class Cookie(StrEnum):
 
     SESSION = "referralnet_session"
     VISITOR = "referralnet_visitor"
+    LANGUAGE = "referralnet_language"
+    TOLD = "referralnet_told"
 
 
 def cookie_name(cookie: Cookie, *, secure: bool) -> str:

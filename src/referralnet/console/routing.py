@@ -10,8 +10,8 @@ from starlette.staticfiles import StaticFiles
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.console.example import ExampleNetwork, ExamplePhone
-from referralnet.console.pages import explorer, home, phone, sign_in, step_up
-from referralnet.console.serving import Desk, Page, for_members, open_to_all
+from referralnet.console.pages import capacity, directory, explorer, home, listing, phone, screens, sign_in, step_up
+from referralnet.console.serving import Desk, Page, for_members, open_to_all, without_session
 from referralnet.console.vendor import VendorFiles
 
 _STATIC = Path(__file__).parent / "static"
@@ -39,7 +39,13 @@ def routes(
         _members(desk, "/sign-out", "POST", sign_in.close_session),
         _members(desk, "/step-up", "GET", step_up.show),
         _members(desk, "/step-up", "POST", step_up.prove),
+        _open(desk, "/language", "POST", screens.choose_language),
+        _members(desk, "/still-here", "GET", screens.still_here),
+        Route("/locked", without_session(desk, screens.locked), methods=["GET"]),
         _members(desk, "/", "GET", home.show),
+        *_directory(desk),
+        _members(desk, "/capacity", "GET", capacity.show),
+        _members(desk, "/capacity", "POST", capacity.keep),
     ]
     if desk.for_trying:
         found += [_members(desk, "/explorer", "GET", explorer.show), _members(desk, "/explorer", "POST", explorer.act)]
@@ -47,6 +53,17 @@ def routes(
         found += [_open(desk, "/phone", "GET", phone.show), _open(desk, "/phone", "POST", phone.write)]
     files = [Mount("/static/vendor", VendorFiles()), Mount("/static", StaticFiles(directory=_STATIC), name="static")]
     return [*found, *files]
+
+
+def _directory(desk: Desk) -> list[Route]:
+    """The listing's own address before what stands below it."""
+    return [
+        _members(desk, "/directory", "GET", directory.show),
+        _members(desk, "/directory/compare", "GET", listing.compare),
+        _members(desk, "/directory/organizations/{id:uuid}", "GET", listing.organization),
+        _members(desk, "/directory/{id:uuid}", "GET", listing.service),
+        _members(desk, "/directory/{id:uuid}/sheet", "GET", listing.sheet),
+    ]
 
 
 def _open(desk: Desk, path: str, method: str, page: Page) -> Route:

@@ -13,11 +13,16 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint, find_actor
+from referralnet.console import told
 from referralnet.console.cookies import Cookie, read_cookie, set_cookie
 from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.console.forms import Form, FormRefused, form_token, read_form
+from referralnet.console.languages import choose_language
+from referralnet.console.navigation import pages_for
 from referralnet.console.rendering import render
+from referralnet.console.told import Told
 from referralnet.database.acting import Member
+from referralnet.errors import NotFound, NotPermitted
 
 # With `no-referrer` browsers send `Origin: null` with our own forms; this one tells no other site anything either.
 _REFERRER_POLICY = "same-origin"
@@ -62,6 +67,12 @@ class PageRequest:
         assert self.actor is not None
         return self.actor
 
+    @property
+    def language(self) -> str:
+        """The language of the page: chosen in this browser, else what the browser asks for."""
+        chosen = read_cookie(self.http, Cookie.LANGUAGE, secure=self.desk.secure)
+        return choose_language(chosen, self.http.headers.get("accept-language", ""))
+
     async def form(self) -> Form:
         """The form that was sent.
 
@@ -74,8 +85,10 @@ class PageRequest:
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page from its template, with what every page has."""
         secret = self._known_secret() or self._make_visitor()
+        said = told.what_was_told(self.http, secure=self.desk.secure)
         html = render(
             template,
+            self.language,
             actor=self.actor,
             now=self.now,
             form_token=form_token(secret),
@@ -83,12 +96,24 @@ class PageRequest:
             example=self.desk.example,
             has_phone=self.desk.phone is not None,
             path=self.http.url.path,
+            address=_address(self.http),
+            pages=pages_for(self.actor, self.desk, self.http.url.path),
+            idle_seconds=self.desk.resources.settings.session_idle_minutes * 60,
+            told=None if said is None else told.SENTENCES[said],
             **values,
         )
-        response = HTMLResponse(html, status, {"referrer-policy": _REFERRER_POLICY})
+        headers = {"referrer-policy": _REFERRER_POLICY, "content-language": self.language, "vary": "accept-language"}
+        response = HTMLResponse(html, status, headers)
+        if said is not None:
+            told.forget(response, secure=self.desk.secure)
         if self._new_visitor is not None:
             set_cookie(response, Cookie.VISITOR, self._new_visitor, secure=self.desk.secure)
         return response
+
+    def go_to(self, path: str, then: Told | None = None) -> Response:
+        """See another page of ours, by GET, which says once what was done."""
+        response = RedirectResponse(path, 303)
+        return response if then is None else told.tell(response, then, secure=self.desk.secure)
 
     def _known_secret(self) -> str | None:
         if self.actor is not None:
@@ -103,9 +128,10 @@ class PageRequest:
 Page = Callable[[PageRequest], Awaitable[Response]]
 
 
-def go_to(path: str) -> Response:
-    """See another page of ours, by GET."""
-    return RedirectResponse(path, 303)
+def _address(http: Request) -> str:
+    """Where the browser is, to come back to: of a search with what is looked for, of any other page the path."""
+    searches = http.url.path.startswith("/directory") and http.url.query
+    return f"{http.url.path}?{http.url.query}" if searches else http.url.path
 
 
 def open_to_all(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -118,6 +144,8 @@ def open_to_all(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Respons
             return await page(request)
         except FormRefused as refused:
             return request.page("form_refused.html", 403, message=str(refused))
+        except (NotFound, NotPermitted):
+            return request.page("not_found.html", 404)
 
     return answer
 
@@ -126,6 +154,15 @@ def for_members(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Respons
     """A route's endpoint for a page of signed-in members; anybody else is asked to sign in."""
 
     async def answer_member(request: PageRequest) -> Response:
-        return await page(request) if request.actor is not None else go_to("/sign-in")
+        return await page(request) if request.actor is not None else request.go_to("/sign-in")
 
     return open_to_all(desk, answer_member)
+
+
+def without_session(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """A route's endpoint for a page that does not ask who is signed in, so that no session is prolonged."""
+
+    async def answer(http: Request) -> Response:
+        return await page(PageRequest(desk, http, None, None))
+
+    return answer

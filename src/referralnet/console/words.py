@@ -1,111 +1,174 @@
-"""Codes, instants and numbers as a person reads them."""
+"""Codes, instants and numbers as a person reads them, in the language of the page."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_time
+from babel.numbers import format_decimal
 
-_ENGLISH = Locale("en", "US")
-# Where the code with spaces would be unclear, or say more than it should.
-_PLAIN = {
-    "requested": "waiting for an answer",
-    "on_hold": "on the waiting list",
-    "in_progress": "under way",
-    "cancellation_requested": "cancellation asked for",
-    "entered_in_error": "entered in error",
-    "coordinator": "coordinator",
-    "agency_admin": "agency administrator",
-    "network_admin": "network administrator",
-    "13_17": "13 to 17",
-    "18_24": "18 to 24",
-    "25_59": "25 to 59",
-    "60_over": "60 or over",
-    "no_show": "missed",
-    "answer_referral": "answer a referral",
-    "answer_reminder": "answer soon: a quarter of the time for a referral is over",
-    "answer_late_for_admin": "see that a referral is answered: half of its time is over",
-    "answer_nearly_due": "think of another service: this one has hardly any time left to answer",
-    "send_referral": "send a referral that is a draft",
-    "decide_waitlisted_referral": "decide on a referral on the waiting list",
-    "arrange_service": "arrange what was accepted",
-    "complete_referral": "complete a referral when it is done",
-    "confirm_cancellation": "confirm a cancellation",
-    "choose_next_service": "choose another service: this one will not be it",
-    "follow_up_missed_visit": "ask how she is: a visit was missed",
-    "referral_is_over": "take note: a referral is over",
-    "survivor_not_texted": "tell her yourself: no text could be sent",
-    "confirmation_too_late": "tell her: her confirmation came too late",
-    "text_not_erased": "tell the operator: the carrier would not erase a text",
-    "text_unsettled": "ask her: nobody knows whether a text arrived",
-    "referral_without_owner": "tell the operator: a referral is on nobody's list, or on the wrong one",
-    "reveals_capped": "look into it: somebody had identity opened very often",
-    "survivor_unsafe": "act now: she answered that she is not safe",
-    "survivor_asks_for_call": "call her: she asked for it by text",
-    "survivor_stopped_texts": "agree on another way: she has ended texts",
-    "survivor_asks_for_texts": "keep her contact plan anew: she wants texts again",
-    "release_ran_out": "ask her for a new release: one with an open referral has run out",
-    "key_outlived_release": "tell the operator: a key was still there after its release had ended",
-    "read_updated_disclosure": "read anew what was released: it has been updated",
-    "signer_marked_as_abuser": "ask her who else may sign: what an abuser had signed for her has ended",
-    "consent_ended_by_text": "take note: she has ended everything by text",
-    "survivor_may_end_consent": "ask her: a text wants to end everything, and it may not be hers",
-    "reconfirm_contact": "ask her: her number has to be confirmed before she is texted again",
-    "survivor_confirms_number": "keep her contact plan anew: a text says that the number still is hers",
-    "survivor_wrote": "call her: she wrote something that was not understood",
-}
-_HAPPENED = {
-    "send": "sent",
-    "accept": "accepted",
-    "waitlist": "put on the waiting list",
-    "reject": "declined",
-    "schedule": "visit booked",
-    "reschedule": "visit moved",
-    "attended": "she came",
-    "no_show": "visit missed",
-    "appointment_cancelled": "visit cancelled",
-    "complete": "completed",
-    "withdraw": "taken back",
-    "request_cancellation": "cancellation asked for",
-    "confirm_cancellation": "cancellation agreed to",
-    "expire": "expired without an answer",
-    "filled": "filled elsewhere",
-    "consent_withdrawn": "consent withdrawn",
-    "mark_entered_in_error": "entered in error",
-}
+from referralnet.console.languages import catalogue
+from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, UNITS
+from referralnet.directory.opening_hours import OpenSpan
+from referralnet.directory.taxonomy import name_of
+from referralnet.errors import Refusal
+
+MINUTES_OF_DAY = 24 * 60
+# As these countries' clocks and calendars read; Spanish as it is written in the United States.
+_LOCALES = {"en": Locale("en", "US"), "es": Locale("es", "US")}
+_INSTANT = {"en": "EEE, MMM d, h:mm a", "es": "EEE d MMM, h:mm a"}
 
 
-def plain(code: str) -> str:
-    """A code in words, e.g. ``emergency_shelter`` -> ``emergency shelter``."""
-    return _PLAIN.get(code, code.replace("_", " "))
+class Words:
+    """What the templates' filters say in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._locale = _LOCALES[language]
+        self._catalogue = catalogue(language)
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Every filter by its name in templates."""
+        return {
+            "plain": self.plain,
+            "happened": self.happened,
+            "reason": self.reason,
+            "category": self.category,
+            "language_name": self.language_name,
+            "number": self.number,
+            "local": self.local,
+            "within": self.within,
+            "phone_number": phone_number,
+            "telephone": telephone,
+            "refused": self.refused,
+            "said_each": self.said_each,
+            "unit": self.unit,
+            "miles": miles,
+            "hours": self.hours,
+            "narrowing": self.narrowing,
+            "narrows_by": self.narrows_by,
+            "said": self.said,
+        }
+
+    def said(self, phrase: str) -> str:
+        """A phrase that does not stand in a template."""
+        return str(self._catalogue.ugettext(phrase))
+
+    def plain(self, code: str) -> str:
+        """A code in words, e.g. ``on_hold`` -> ``on the waiting list``."""
+        if code not in PLAIN and (named := name_of(code, self.language)):
+            return named[:1].lower() + named[1:]
+        return self.said(PLAIN.get(code, code.replace("_", " ")))
+
+    def happened(self, event: str) -> str:
+        """What an event of a referral's history was, e.g. ``accept`` -> ``accepted``."""
+        return self.said(HAPPENED[event]) if event in HAPPENED else self.plain(event)
+
+    def reason(self, code: str) -> str:
+        """Why a search result stands where it stands."""
+        return self.said(REASONS[code]) if code in REASONS else self.plain(code)
+
+    def category(self, code: str) -> str:
+        """The name of a kind of service, or the code of one that is none of ours."""
+        return name_of(code, self.language) or code.replace("_", " ")
+
+    def language_name(self, code: str) -> str:
+        """The name of an ISO 639 language, or the code where it has none."""
+        return str(self._locale.languages.get(code, code))
+
+    def number(self, value: float) -> str:
+        """A number, with one decimal at most."""
+        return str(format_decimal(value, "#,##0.#", locale=self._locale))
+
+    def local(self, instant: datetime, time_zone: str) -> str:
+        """An instant as the clocks of a zone show it, e.g. ``Mon, Mar 2, 9:00 AM``."""
+        spoken = format_datetime(instant, _INSTANT[self.language], tzinfo=ZoneInfo(time_zone), locale=self._locale)
+        return _plain_spaces(spoken)
+
+    def within(self, instant: datetime, now: datetime) -> str:
+        """How far ahead an instant lies, roughly: ``in 3 h``, ``in 25 min``, ``2 h ago``."""
+        minutes = round((instant - now).total_seconds() / 60)
+        amount = abs(minutes)
+        if amount < 1:
+            return self.said("now")
+        span = f"{amount} min" if amount < 90 else f"{round(amount / 60)} h"
+        if amount >= 2880:
+            span = self.said("%(days)s days") % {"days": amount // 1440}
+        return self.said("in %(span)s" if minutes > 0 else "%(span)s ago") % {"span": span}
+
+    def said_each(self, phrases: Mapping[str, str]) -> dict[str, str]:
+        """Phrases by name, each said."""
+        return {name: self.said(phrase) for name, phrase in phrases.items()}
+
+    def unit(self, name: str) -> str:
+        """What a service counts in, as HSDS names units: ``bed`` -> ``beds``; one of an import's own stays as it is."""
+        return self.said(UNITS.get(name.strip().lower(), name))
+
+    def narrows_by(self, kind: str) -> str:
+        """The heading over what narrows a search."""
+        return self.said(NARROWS_BY[kind])
+
+    def narrowing(self, code: str, kind: str) -> str:
+        """One code that narrows a search, e.g. ``county:IL/cook`` -> ``Cook County, IL``."""
+        if kind == "category":
+            return self.category(code)
+        if kind != "area":
+            return self.plain(code)
+        state, _, county = code.partition(":")[2].partition("/")
+        if not county:
+            return self.said("All of %(state)s") % {"state": state}
+        return self.said("%(county)s County, %(state)s") % {"county": county.title(), "state": state}
+
+    def hours(self, spans: Sequence[OpenSpan]) -> list[tuple[str, str]]:
+        """Days and the times of each, days with the same times together: ``("Mon to Fri", "9:00 AM to 5:00 PM")``."""
+        by_day = [self._times(spans, day) for day in range(7)]
+        runs: list[list[int]] = []
+        for day, times in enumerate(by_day):
+            if runs and by_day[runs[-1][0]] == times:
+                runs[-1].append(day)
+            else:
+                runs.append([day])
+        return [(self._days(run), by_day[run[0]] or self.said("closed")) for run in runs]
+
+    def _days(self, run: list[int]) -> str:
+        first, last = (str(self._locale.days["format"]["abbreviated"][day]) for day in (run[0], run[-1]))
+        names = {"first": first, "last": last}
+        return first if first == last else self.said("%(first)s to %(last)s") % names
+
+    def _times(self, spans: Sequence[OpenSpan], day: int) -> str:
+        """The times of a day; a span that goes on after midnight is told on the day it begins."""
+        start, end = day * MINUTES_OF_DAY, (day + 1) * MINUTES_OF_DAY
+        if any(span.opens <= start and span.closes >= end - 1 for span in spans):
+            return self.said("day and night")
+        begun = [span for span in spans if start <= span.opens < end]
+        return ", ".join(
+            self.said("%(first)s to %(last)s") % {"first": self._clock(span.opens), "last": self._clock(span.closes)}
+            for span in begun
+        )
+
+    def _clock(self, minute: int) -> str:
+        hour, minutes = divmod(minute % MINUTES_OF_DAY, 60)
+        return _plain_spaces(format_time(time(hour, minutes), "h:mm a", locale=self._locale))
+
+    def refused(self, refusal: Refusal) -> str:
+        """A refusal's message, and its detail where there is one."""
+        sentence = self.said(type(refusal)(field=refusal.field).message)
+        return f"{sentence} {self.said(refusal.detail)}" if refusal.detail else sentence
 
 
-def happened(event: str) -> str:
-    """What an event of a referral's history was, e.g. ``accept`` -> ``accepted``."""
-    return _HAPPENED.get(event, plain(event))
+def _plain_spaces(spoken: str) -> str:
+    """Babel's narrow and unbreakable spaces, which some fonts show as a box, as plain ones."""
+    return spoken.replace("\u202f", " ").replace("\xa0", " ")
 
 
-def language_name(code: str) -> str:
-    """The English name of an ISO 639 language, or the code where it has none."""
-    return str(_ENGLISH.languages.get(code, code))
-
-
-def local(instant: datetime, time_zone: str) -> str:
-    """An instant as the clocks of a zone show it, e.g. ``Mon, Mar 2, 9:00 AM``."""
-    return format_datetime(instant, "EEE, MMM d, h:mm a", tzinfo=ZoneInfo(time_zone), locale=_ENGLISH)
-
-
-def within(instant: datetime, now: datetime) -> str:
-    """How far ahead an instant lies, roughly: ``in 3 h``, ``in 25 min``, ``2 h ago``."""
-    minutes = round((instant - now).total_seconds() / 60)
-    amount = abs(minutes)
-    if amount < 1:
-        return "now"
-    span = f"{amount} min" if amount < 90 else f"{round(amount / 60)} h" if amount < 2880 else f"{amount // 1440} days"
-    return f"in {span}" if minutes > 0 else f"{span} ago"
+def miles(kilometers: float) -> float:
+    """Kilometers in miles."""
+    return kilometers / 1.609344
 
 
 def phone_number(number: str) -> str:
@@ -115,3 +178,14 @@ def phone_number(number: str) -> str:
     except phonenumbers.NumberParseException:
         return number
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
+
+
+def telephone(number: str) -> str:
+    """A listed number as one dials it in the United States: without the country's code where it is that of here."""
+    try:
+        parsed = phonenumbers.parse(number, "US")
+    except phonenumbers.NumberParseException:
+        return number
+    if parsed.country_code != 1 or parsed.extension:
+        return phone_number(number)
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL))

@@ -28,6 +28,7 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "confirmed_since": DateTime(timezone=True),
     "now": DateTime(timezone=True),
     "organization_id": Uuid(),
+    "listed": ARRAY(Uuid()),
     "agency_id": Uuid(),
     **{name: ARRAY(Text()) for name in _LISTS},
 }

@@ -28,10 +28,11 @@ class DirectoryQuery:
 
     Excluding: `words` and `categories` (codes, their descendants included; where both are given both must match), area
     (`zip_code` with `within_kilometers`), `areas` covered ("county:IL/cook", "state:IL"), `eligibility_words`,
-    `organization_id`, `agency_id`, `accepting_now` (a unit confirmed free), `capacity_confirmed_since`. Excluding
-    whoever says otherwise, while those that say nothing stay and rank below: `age`, `takes_children`, `gender`,
-    `household_size`, `costs`, `open_at`. Ranking and reasons alone: `languages` (ISO 639 codes), `accessibility`,
-    `available_tonight`. With `only_stated` silence excludes as well, and so do languages and accessibility.
+    `organization_id`, `agency_id`, `listed` (ids of services at a location), `accepting_now` (a unit confirmed free),
+    `capacity_confirmed_since`. Excluding whoever says otherwise, while those that say nothing stay and rank below:
+    `age`, `takes_children`, `gender`, `household_size`, `costs`, `open_at`. Ranking and reasons alone: `languages` (ISO
+    639 codes), `accessibility`, `available_tonight`. With `only_stated` silence excludes as well, and so
+    do languages and accessibility.
 
     Hints found in `words` ("shelter", "tonight", "Spanish", "child") are added to these fields. `after` is the
     `position` of the last hit of the page before.
@@ -57,6 +58,7 @@ class DirectoryQuery:
     areas: tuple[str, ...] = ()
     eligibility_words: str = ""
     only_stated: bool = False
+    listed: tuple[UUID, ...] | None = None
     first: int = 20
     after: tuple[int, UUID] | None = None
 
@@ -74,8 +76,8 @@ def check(query: DirectoryQuery) -> None:
     _one_of("gender", [query.gender] if query.gender is not None else [], GENDERS)
     _one_of("costs", query.costs, COSTS)
     _one_of("accessibility", query.accessibility, ACCESSIBILITY)
-    for field in ("categories", "languages", "costs", "accessibility", "areas"):
-        if len(getattr(query, field)) > LISTED_MAX:
+    for field in ("categories", "languages", "costs", "accessibility", "areas", "listed"):
+        if len(getattr(query, field) or ()) > LISTED_MAX:
             raise InvalidInput(field=field, detail=f"At most {LISTED_MAX}.")
     for field in ("open_at", "capacity_confirmed_since"):
         instant: datetime | None = getattr(query, field)
@@ -116,6 +118,7 @@ def filters(query: DirectoryQuery, understood: Understood) -> tuple[str, ...]:
         "confirmed": query.capacity_confirmed_since is not None,
         "organization": query.organization_id is not None,
         "agency": query.agency_id is not None,
+        "listed": query.listed is not None,
         "coverage": bool(query.areas),
         "eligibility": bool(query.eligibility_words.strip()),
     }
@@ -168,6 +171,7 @@ def values(query: DirectoryQuery, understood: Understood, area: Surroundings | N
         "confirmed_since": query.capacity_confirmed_since,
         "organization_id": query.organization_id,
         "agency_id": query.agency_id,
+        "listed": list(query.listed or ()),
         "coverage": list(query.areas),
         "facet_categories": one_level_below((*query.categories, *understood.categories)),
         "now": now,

@@ -44,6 +44,7 @@ FILTERS = {
     "spoken": "e.traits && :spoken",
     "organization": "e.organization_id = :organization_id",
     "agency": "e.agency_id = :agency_id",  # lint: agency-filter a public listing's keeper is a thing to ask for
+    "listed": "e.service_at_location_id = any (:listed)",
     "coverage": "e.traits && :coverage",
     "eligibility": "e.eligibility @@ :eligibility_query",
 }

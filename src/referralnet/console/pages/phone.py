@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from referralnet.console.example import ExamplePhone, code_seconds_left
-from referralnet.console.serving import PageRequest, go_to
+from referralnet.console.serving import PageRequest
 from referralnet.errors import InvalidInput
 from referralnet.messaging.carriers.recording import PhoneText, read_phone, write_from_phone
 from referralnet.survivors.phone_numbers import normalise_phone
@@ -46,7 +46,7 @@ async def write(request: PageRequest) -> Response:
     )
     if status >= 400:
         return _page(request, problem=f"The webhook answered {status}.", number=number, body=body)
-    return go_to("/phone")
+    return request.go_to("/phone")
 
 
 def conversations(texts: Sequence[PhoneText]) -> list[Conversation]:

@@ -7,7 +7,8 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from referralnet.console.cookies import Cookie, clear_cookie, set_cookie
-from referralnet.console.serving import PageRequest, go_to
+from referralnet.console.serving import PageRequest
+from referralnet.console.told import Told
 from referralnet.errors import Refusal
 from referralnet.identity import sessions, sign_in
 from referralnet.identity.attempts import TooManyAttempts
@@ -18,7 +19,7 @@ _STATUS = {TooManyAttempts.code: 429}
 async def show(request: PageRequest) -> Response:
     """The form; in an example network, `?as=login` fills it for one of its people."""
     if request.actor is not None:
-        return go_to("/")
+        return request.go_to("/")
     example = request.desk.example
     chosen = example.member(request.http.query_params.get("as", "")) if example else None
     password = example.password if example and chosen else ""
@@ -33,7 +34,7 @@ async def open_session(request: PageRequest) -> Response:
     if isinstance(opened, Refusal):
         status = _STATUS.get(opened.code, 403)
         return request.page("sign_in.html", status, login=login, password="", refusal=opened)
-    response = go_to("/")
+    response = request.go_to("/")
     clear_cookie(response, Cookie.VISITOR, secure=request.desk.secure)
     set_cookie(response, Cookie.SESSION, opened.token, secure=request.desk.secure)
     return response
@@ -41,11 +42,14 @@ async def open_session(request: PageRequest) -> Response:
 
 async def close_session(request: PageRequest) -> Response:
     """End the session on the server, whatever becomes of the cookie."""
-    await request.form()
+    form = await request.form()
     resources = request.desk.resources
     async with resources.database.transaction(request.member) as session:
         await sessions.revoke(session, request.member, now=request.now)
-    response = go_to("/sign-in")
+    response = request.go_to("/sign-in", Told.SIGNED_OUT)
+    if "leaving" in form:
+        # The one thing that a browser kept, the design system's files; nobody waits for it to be dropped.
+        response.headers["clear-site-data"] = '"cache"'
     clear_cookie(response, Cookie.SESSION, secure=request.desk.secure)
     return response
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from referralnet.console.serving import PageRequest, go_to
+from referralnet.console.serving import PageRequest
+from referralnet.console.told import Told
 from referralnet.errors import Refusal
 from referralnet.identity import step_up
 from referralnet.identity.profiles import own_profile
@@ -25,7 +26,7 @@ async def prove(request: PageRequest) -> Response:
         )
     if isinstance(proven, Refusal):
         return await _page(request, proven)
-    return go_to("/step-up")
+    return request.go_to("/step-up", Told.IDENTITY_OPEN)
 
 
 async def _page(request: PageRequest, refusal: Refusal | None = None) -> Response:

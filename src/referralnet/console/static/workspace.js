@@ -1,15 +1,23 @@
-// Leaving quickly: Escape twice within a second, or the link. The page is blanked at once, the session is ended, and the
-// page's place in the history is taken by a harmless one. Without this script the link still leaves.
-const leave = document.getElementById("leave");
-const ESCAPES_WITHIN_MILLISECONDS = 1000;
-let escapedAt = -Infinity;
+// Leaving quickly, and not being read by whoever sits down next. Without this script the link still leaves, and a page
+// that nobody uses still goes away.
 
-function leaveNow() {
+const ESCAPES_WITHIN_MILLISECONDS = 1000;
+const SECOND = 1000;
+const leave = document.getElementById("leave");
+const channel = new BroadcastChannel("workspace");
+
+function endSession(fields) {
   const signOut = document.getElementById("sign-out");
-  if (signOut) {
-    const body = new URLSearchParams(new FormData(signOut));
-    fetch(signOut.action, { method: "POST", body, keepalive: true, redirect: "manual" }).catch(() => {});
-  }
+  if (!signOut) return;
+  const body = new URLSearchParams([...new FormData(signOut), ...fields]);
+  fetch(signOut.action, { method: "POST", body, keepalive: true, redirect: "manual" }).catch(() => {});
+}
+
+// Escape twice within a second, or the link: the page is blanked at once, the session is ended, and the page's place in
+// the history is taken by a harmless one.
+function leaveNow() {
+  endSession([["leaving", "1"]]);
+  channel.postMessage("ended");
   const to = leave.href;
   document.title = "";
   document.body.replaceChildren();
@@ -21,6 +29,7 @@ leave.addEventListener("click", (event) => {
   leaveNow();
 });
 
+let escapedAt = -Infinity;
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || event.repeat) return;
   if (event.timeStamp - escapedAt < ESCAPES_WITHIN_MILLISECONDS) leaveNow();
@@ -31,3 +40,63 @@ document.addEventListener("keydown", (event) => {
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload();
 });
+
+// A page that nobody uses locks itself a minute before the session is over, and says so a minute earlier. All windows of
+// this browser count as one. While somebody types on a page for long, the server is told once a minute.
+const idleSeconds = Number(document.body.dataset.idleSeconds || 0);
+if (idleSeconds) watch(idleSeconds);
+
+function watch(idle) {
+  const warning = document.getElementById("idle-warning");
+  const lockAfter = (idle - Math.min(60, idle / 4)) * SECOND;
+  const warnAfter = lockAfter - Math.min(60, idle / 4) * SECOND;
+  let usedAt = Date.now();
+  let toldAt = Date.now();
+  let locked = false;
+
+  function lock() {
+    if (locked) return;
+    locked = true;
+    const screen = document.getElementById("lock-screen").content.cloneNode(true);
+    document.body.replaceChildren(screen);
+    document.getElementById("page").focus();
+  }
+
+  function look() {
+    const now = Date.now();
+    if (now - usedAt >= lockAfter) {
+      if (!locked) endSession([]);
+      channel.postMessage("ended");
+      lock();
+    } else if (now - usedAt >= warnAfter) {
+      if (!warning.open) warning.showModal();
+    } else if (usedAt > toldAt && now - toldAt >= 60 * SECOND) {
+      toldAt = now;
+      fetch("/still-here", { cache: "no-store", redirect: "manual" })
+        .then((answer) => answer.status === 204 || lock())
+        .catch(() => {});
+    }
+  }
+
+  function use() {
+    const now = Date.now();
+    // A machine that slept wakes by a key: that key must not open what was to be locked.
+    if (locked || now - usedAt >= lockAfter) return;
+    if (now - usedAt > 5 * SECOND) channel.postMessage("used");
+    usedAt = now;
+    if (warning.open) warning.close();
+  }
+
+  channel.addEventListener("message", ({ data }) => {
+    if (data === "ended") lock();
+    else {
+      usedAt = Date.now();
+      if (warning.open) warning.close();
+    }
+  });
+  for (const kind of ["keydown", "pointerdown", "wheel", "input"]) {
+    document.addEventListener(kind, use, { capture: true, passive: true });
+  }
+  document.addEventListener("visibilitychange", look);
+  setInterval(look, SECOND);
+}

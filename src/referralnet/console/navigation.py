@@ -1,0 +1,46 @@
+"""The pages of the head, by what a member may do: what she may not is not offered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from referralnet.database.acting import Member
+from referralnet.identity.access import Permission, is_permitted
+
+if TYPE_CHECKING:
+    from referralnet.console.serving import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A page of the head; `is_here` also on the pages below it."""
+
+    path: str
+    name: str
+    is_here: bool
+
+
+MEMBERS = (
+    ("/", "Home", None),
+    ("/directory", "Directory", Permission.SEARCH_DIRECTORY),
+    ("/capacity", "Capacity", Permission.KEEP_CAPACITY),
+)
+"""Address, name, and the permission without which it is not offered."""
+TRYING = ("/explorer", "Explorer")
+PHONE = ("/phone", "Phone")
+STRANGERS = (("/sign-in", "Sign in"),)
+
+
+def pages_for(actor: Member | None, desk: Desk, here: str) -> list[PageLink]:
+    """What the head leads to, for whoever looks."""
+    found = list(STRANGERS)
+    if actor is not None:
+        found = [(path, name) for path, name, wants in MEMBERS if wants is None or is_permitted(actor, wants)]
+        found += [TRYING] if desk.for_trying else []
+    found += [PHONE] if desk.phone is not None else []
+    return [PageLink(path, name, _is_at(path, here)) for path, name in found]
+
+
+def _is_at(path: str, here: str) -> bool:
+    return here == path or (path != "/" and here.startswith(f"{path}/"))
