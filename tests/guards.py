@@ -20,7 +20,10 @@ from pathlib import Path
 from tests.rules_report import CHECKOUT, TESTS, Proof, all_proofs
 
 GUARDS = Path(__file__).with_suffix(".toml")
-_COPIED = ("src", "tests", "lints", "docs", "schema", "providers", "notifications", "pyproject.toml", "README.md")
+_COPIED = (
+    "src", "tests", "lints", "scripts", "docs", "schema", "providers", "notifications", "pyproject.toml", "README.md",
+    "package.json", "package-lock.json", "requirements-dev.lock",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from babel.numbers import format_decimal
 from referralnet.console.languages import catalogue
 from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, UNITS
 from referralnet.directory.opening_hours import OpenSpan
-from referralnet.directory.taxonomy import name_of
+from referralnet.directory.taxonomy import above, name_of
 from referralnet.errors import Refusal
 
 MINUTES_OF_DAY = 24 * 60
@@ -39,6 +39,7 @@ class Words:
             "happened": self.happened,
             "reason": self.reason,
             "category": self.category,
+            "most_exact": most_exact,
             "language_name": self.language_name,
             "number": self.number,
             "local": self.local,
@@ -164,6 +165,12 @@ class Words:
 def _plain_spaces(spoken: str) -> str:
     """Babel's narrow and unbreakable spaces, which some fonts show as a box, as plain ones."""
     return spoken.replace("\u202f", " ").replace("\xa0", " ")
+
+
+def most_exact(categories: Sequence[str]) -> list[str]:
+    """Without those that stand above another of them."""
+    wider = {code for category in categories for code in above(category)}
+    return [code for code in categories if code not in wider]
 
 
 def miles(kilometers: float) -> float:
