@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint, find_actor
+from referralnet.audit.recording import Action, record
 from referralnet.console import told
 from referralnet.console.cookies import Cookie, read_cookie, set_cookie
 from referralnet.console.example import ExampleNetwork, ExamplePhone
@@ -22,7 +24,7 @@ from referralnet.console.navigation import pages_for
 from referralnet.console.rendering import render
 from referralnet.console.told import Told
 from referralnet.database.acting import Member
-from referralnet.errors import NotFound, NotPermitted
+from referralnet.errors import NotFound, NotPermitted, Refusal
 
 # With `no-referrer` browsers send `Origin: null` with our own forms; this one tells no other site anything either.
 _REFERRER_POLICY = "same-origin"
@@ -144,15 +146,26 @@ def open_to_all(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Respons
             return await page(request)
         except FormRefused as refused:
             return request.page("form_refused.html", 403, message=str(refused))
-        except (NotFound, NotPermitted):
+        except (NotFound, NotPermitted) as refusal:
+            await _record(request, refusal, page)
             return request.page("not_found.html", 404)
 
     return answer
 
 
+async def _record(request: PageRequest, refusal: Refusal, page: Page) -> None:
+    """Write an attempt that belongs in the trail into it, in a transaction of its own."""
+    if refusal.audited and request.actor is not None:
+        operation = f"console.{page.__name__}"
+        async with request.desk.resources.database.transaction(request.actor) as session:
+            subject = request.actor.member_id
+            await record(session, Action.ATTEMPT_REFUSED, "member", subject, operation=operation, code=refusal.code)
+
+
 def for_members(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:
     """A route's endpoint for a page of signed-in members; anybody else is asked to sign in."""
 
+    @wraps(page)
     async def answer_member(request: PageRequest) -> Response:
         return await page(request) if request.actor is not None else request.go_to("/sign-in")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 from sqlalchemy import text
@@ -20,13 +21,30 @@ class NoCapacity(Refusal):
     code = "NO_CAPACITY"
 
 
+class CountChanged(Refusal):
+    """The count has changed since you looked. Look again, then say what is true."""
+
+    code = "COUNT_CHANGED"
+
+
 async def confirm_capacity(
-    session: AsyncSession, actor: Member | Operator, capacity_id: UUID, available: int, *, now: datetime
+    session: AsyncSession,
+    actor: Member | Operator,
+    capacity_id: UUID,
+    available: int,
+    *,
+    seen: int | None = None,
+    now: datetime,
 ) -> None:
     """Say how many units are free now (HSDS service_capacity.available, .updated).
 
+    Args:
+        seen: the count that this one takes the place of; None for whatever stands there. Somebody who counts from a
+            page must not take away what an accepted referral has held since the page was made.
+
     Raises:
         InvalidInput: not from 0 to 10,000, or more than the listing's maximum.
+        CountChanged: another count than the one seen stands there now.
         NotPermitted: the member is neither intake nor agency admin.
         NotFound: no such capacity, or another agency keeps it.
     """
@@ -38,20 +56,26 @@ async def confirm_capacity(
         text("""
             update service_capacity set available = :available, updated = :now
              where id = :id and gone_at is null and :available <= coalesce(maximum, :available)
+               and available = coalesce(:seen, available)
             returning id
         """),
-        {"id": capacity_id, "available": available, "now": now},
+        {"id": capacity_id, "available": available, "seen": seen, "now": now},
     )
     if confirmed.one_or_none() is None:
-        if await _is_kept_by(session, actor, capacity_id):
-            raise InvalidInput(field="available", detail="More than the listing's maximum.")
+        await _refuse(session, actor, capacity_id, seen)
+
+
+async def _refuse(session: AsyncSession, actor: Member | Operator, capacity_id: UUID, seen: int | None) -> NoReturn:
+    """Raise why a count was not kept."""
+    found = await session.execute(
+        text("select agency_id, available from service_capacity where id = :id"), {"id": capacity_id}
+    )
+    row = found.one_or_none()
+    if row is None or not (isinstance(actor, Operator) or row.agency_id == actor.agency_id):
         raise NotFound(field="capacity_id")
-
-
-async def _is_kept_by(session: AsyncSession, actor: Member | Operator, capacity_id: UUID) -> bool:
-    keeper = await session.execute(text("select agency_id from service_capacity where id = :id"), {"id": capacity_id})
-    row = keeper.one_or_none()
-    return row is not None and (isinstance(actor, Operator) or row.agency_id == actor.agency_id)
+    if seen is not None and row.available != seen:
+        raise CountChanged(field="available")
+    raise InvalidInput(field="available", detail="More than the listing's maximum.")
 
 
 async def hold_unit(session: AsyncSession, service_id: UUID) -> UUID | None:

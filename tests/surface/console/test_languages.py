@@ -19,6 +19,7 @@ from referralnet.console.navigation import MEMBERS, STRANGERS
 from referralnet.console.pages import capacity, listing
 from referralnet.console.words import Words
 from referralnet.database.acting import AgencyKind, Role
+from referralnet.directory.capacity import CountChanged
 from referralnet.directory.freshness import FRESH_FOR
 from referralnet.directory.opening_hours import OpenSpan
 from referralnet.directory.places import UnknownZip
@@ -39,6 +40,7 @@ FOR_TRYING = {"explorer.html", "phone.html"}
 """English alone: they are for newcomers to the program, and do not exist in production."""
 REFUSALS = (
     SignInRefused, TooManyAttempts, StepUpNeeded, StepUpRefused, InvalidInput, NotFound, NotPermitted, UnknownZip,
+    CountChanged,
 )  # fmt: skip
 """What the pages that there are may tell."""
 CODES = (

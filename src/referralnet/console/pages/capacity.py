@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from referralnet.console.serving import PageRequest
 from referralnet.console.told import Told
-from referralnet.directory.capacity import confirm_capacity
+from referralnet.directory.capacity import CountChanged, confirm_capacity
 from referralnet.directory.capacity_board import list_unit_counts
 from referralnet.errors import InvalidInput
 from referralnet.identity.access import Permission, require
@@ -30,15 +30,17 @@ async def keep(request: PageRequest) -> Response:
     require(actor, Permission.KEEP_CAPACITY)
     wanted = form.get("capacity_id", "")
     try:
-        available = _count(form.get("available", ""))
+        available, seen = _count(form.get("available", "")), _count(form.get("seen", ""))
         async with request.desk.resources.database.transaction(actor) as session:
-            await confirm_capacity(session, actor, UUID(wanted), available, now=request.now)
+            await confirm_capacity(session, actor, UUID(wanted), available, seen=seen, now=request.now)
+    except CountChanged as refusal:
+        return await _board(request, wrong=wanted, why=refusal.message)
     except (InvalidInput, ValueError):
         return await _board(request, wrong=wanted)
     return request.go_to(f"/capacity#unit-{wanted}", Told.COUNT_KEPT)
 
 
-async def _board(request: PageRequest, wrong: str | None = None) -> Response:
+async def _board(request: PageRequest, wrong: str | None = None, why: str = WRONG_COUNT) -> Response:
     actor = request.member
     require(actor, Permission.KEEP_CAPACITY)
     async with request.desk.resources.database.transaction(actor) as session:
@@ -53,7 +55,7 @@ async def _board(request: PageRequest, wrong: str | None = None) -> Response:
         services=services,
         stale=sum(not unit.is_fresh for unit in counts),
         wrong=wrong,
-        wrong_count=WRONG_COUNT,
+        why=why,
     )
 
 
