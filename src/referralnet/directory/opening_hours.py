@@ -23,6 +23,8 @@ async def opening_hours(
     session: AsyncSession, ids: Sequence[UUID], *, now: datetime
 ) -> dict[UUID, tuple[OpenSpan, ...] | None]:
     """For each service at a location its hours of these days, or None where it says nothing of hours."""
+    if not ids:
+        return {}
     rows = await session.execute(
         text("""
             select e.service_at_location_id as id, e.hours is not null as is_said, lower(open.span) as opens,

@@ -183,10 +183,10 @@ async def test_an_unknown_file_is_not_found(browser: OpenBrowser) -> None:
         assert (await page.get(path)).status_code == 404
 
 
-# A page is a few statements, however much stands on it: two find the session, one the head, the others are its own.
+# However much stands on a page: one finds the session, one the head, the others are its own.
 STATEMENTS_MAX = {
-    "/": 24, "/step-up": 10, "/directory": 18, "/directory?words=bed&zip=60601": 20, "/directory/compare": 12,
-    "/capacity": 12,
+    "/": 14, "/step-up": 3, "/capacity": 4,
+    "/directory": 7, "/directory?words=bed&zip=60601": 7, "/directory/compare": 3,
 }  # fmt: skip
 
 
@@ -209,4 +209,4 @@ async def test_a_page_is_a_few_statements(
         assert (await page.get(path)).status_code == 200
     finally:
         event.remove(app.engine.sync_engine, "before_cursor_execute", note)
-    assert 3 < len(sent) <= most, "\n".join(sent)
+    assert 0 < len(sent) <= most, f"{len(sent)}: " + "\n".join(sent)
