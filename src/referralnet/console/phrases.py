@@ -33,6 +33,7 @@ PLAIN = {
     "referral_is_over": "take note: a referral is over",
     "survivor_not_texted": "tell her yourself: no text could be sent",
     "confirmation_too_late": "tell her: her confirmation came too late",
+    "text_not_erased": "tell the operator: the carrier would not erase a text",
     "text_unsettled": "ask her: nobody knows whether a text arrived",
     "referral_without_owner": "tell the operator: a referral is on nobody's list, or on the wrong one",
     "reveals_capped": "look into it: somebody had identity opened very often",
@@ -46,6 +47,7 @@ PLAIN = {
     "consent_ended_by_text": "take note: she has ended everything by text",
     "survivor_may_end_consent": "ask her: a text wants to end everything, and it may not be hers",
     "reconfirm_contact": "ask her: her number has to be confirmed before she is texted again",
+    "survivor_confirms_number": "keep her contact plan anew: a text says that the number still is hers",
     "survivor_wrote": "call her: she wrote something that was not understood",
 }
 HAPPENED = {
