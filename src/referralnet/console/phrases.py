@@ -44,6 +44,7 @@ PLAIN = {
     "release_ran_out": "ask her for a new release: one with an open referral has run out",
     "key_outlived_release": "tell the operator: a key was still there after its release had ended",
     "read_updated_disclosure": "read anew what was released: it has been updated",
+    "signer_marked_as_abuser": "ask her who else may sign: what an abuser had signed for her has ended",
     "consent_ended_by_text": "take note: she has ended everything by text",
     "survivor_may_end_consent": "ask her: a text wants to end everything, and it may not be hers",
     "reconfirm_contact": "ask her: her number has to be confirmed before she is texted again",
