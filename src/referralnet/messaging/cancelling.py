@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.messaging.tables import TextMessage, TextState
+from referralnet.messaging.tables import Notice, TextMessage, TextState
 
 UNSENT = (TextState.SCHEDULED, TextState.CLAIMED, TextState.HELD)
 
@@ -59,3 +60,14 @@ async def cancel_texts(
         .execution_options(synchronize_session=False)
     )
     return len(text_ids)
+
+
+async def lay_notices_aside(session: AsyncSession, referral_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Let no text come of what waits to be told about these referrals of this custody.
+
+    Before `cancel_texts`: it waits for a worker that is reading one of them, whose texts are then there to be stopped.
+    """
+    waiting = select(Notice.id).where(Notice.referral_id.in_(referral_ids), Notice.handled_at.is_(None))
+    notice_ids = (await session.scalars(waiting.order_by(Notice.id).with_for_update())).all()
+    laid_aside = update(Notice).where(Notice.id.in_(notice_ids)).values(handled_at=now)
+    await session.execute(laid_aside.execution_options(synchronize_session=False))

@@ -77,13 +77,14 @@ async def plan_notice(session: AsyncSession, notice_id: UUID, *, now: datetime) 
     if notice.kind == REFERRAL_NEWS:
         return await _plan_news(session, notice.referral_id, now)
     message, occurrence = Message(notice.kind), Occurrence.read(notice.occurrence)
-    if message is not Message.APPOINTMENT_SET:
-        # A text planned from an older notice after the trigger had run.
-        await cancel_texts(session, subject_id=notice.referral_id, reason="superseded", now=now)
     contact = await load_contact(session, notice.referral_id, occurrence.appointment_id)
     against = why_not(contact, message, occurrence.starts_at, now)
     if against is Withheld.APPOINTMENT_CHANGED:
-        return 0  # a later notice tells what holds now
+        # Another notice tells what holds now, and may have been read before: those of one moment come in any order.
+        return 0
+    if message is not Message.APPOINTMENT_SET:
+        # A text planned from an older notice after the trigger had run.
+        await cancel_texts(session, subject_id=notice.referral_id, reason="superseded", now=now)
     if contact is None or against is not None:
         reason = against or Withheld.NO_CONTACT_PLAN
         await tell_not_texted(session, notice.agency_id, "referral", notice.referral_id, reason, now=now)

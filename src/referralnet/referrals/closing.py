@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.appointments.scheduling import cancel_as_source
-from referralnet.messaging.cancelling import cancel_texts
+from referralnet.messaging.cancelling import cancel_texts, lay_notices_aside
 from referralnet.referrals.lifecycle import ENDS, Event, Party
 from referralnet.referrals.moving import lock, move
 from referralnet.referrals.tables import Referral, SurvivorReferral
@@ -30,7 +30,8 @@ async def close_referrals(session: AsyncSession, which: ColumnElement[bool], *, 
 
 
 async def stop_texts_about(session: AsyncSession, referral_ids: Sequence[UUID], *, now: datetime) -> int:
-    """Cancel the texts that wait about referrals which were closed; how many."""
+    """Cancel the texts that wait about referrals which were closed, and what was to become one; how many."""
+    await lay_notices_aside(session, referral_ids, now=now)
     stopped = 0
     for referral_id in referral_ids:
         stopped += await cancel_texts(session, subject_id=referral_id, reason="consent_withdrawn", now=now)

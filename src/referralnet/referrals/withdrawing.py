@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from referralnet.audit.recording import Action, record
 from referralnet.consent.ending import Via, end_every_release, end_in_error, end_release
 from referralnet.database.acting import Member
 from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
-from referralnet.messaging.cancelling import cancel_texts
+from referralnet.messaging.cancelling import cancel_texts, lay_notices_aside
 from referralnet.referrals.closing import close_referrals, stop_texts_about
 from referralnet.referrals.lifecycle import TRANSITIONS, Event
 from referralnet.referrals.moving import lock, move
@@ -134,11 +136,22 @@ async def _end_what_stands_on_it(
         await close_plans(session, plan_ids, now=now)
     stands_on = SurvivorReferral.survivor_id if everything else SurvivorReferral.release_id
     referral_ids = await close_referrals(session, stands_on == subject_id, now=now)
-    # Every text to her where all her consent ends; otherwise those about the referrals that closed.
-    if everything:
-        texts = await cancel_texts(session, survivor_id=subject_id, reason="consent_withdrawn", now=now)
-    else:
-        texts = await stop_texts_about(session, referral_ids, now=now)
+    texts = await _stop_texts(session, stands_on, subject_id, everything=everything, now=now)
     counts = {"releases": releases, "referrals": len(referral_ids), "texts": texts}
     await record(session, Action.CONSENT_WITHDRAWN, subject_kind, subject_id, via=via or "error", **counts)
     return WithdrawalSummary(releases, len(referral_ids), texts)
+
+
+async def _stop_texts(
+    session: AsyncSession, stands_on: InstrumentedAttribute[Any], subject_id: UUID, *, everything: bool, now: datetime
+) -> int:
+    """Every text to her where all her consent ends; otherwise those about the referrals that stood on it, ended or not.
+
+    What was only to become a text comes to nothing: that a visit is off, say, of which the worker has not read yet.
+    """
+    standing_on_it = select(SurvivorReferral.referral_id).where(stands_on == subject_id)
+    about = list(await session.scalars(standing_on_it.order_by(SurvivorReferral.referral_id)))
+    if everything:
+        await lay_notices_aside(session, about, now=now)
+        return await cancel_texts(session, survivor_id=subject_id, reason="consent_withdrawn", now=now)
+    return await stop_texts_about(session, about, now=now)

@@ -84,6 +84,26 @@ async def test_a_notice_that_a_later_change_has_overtaken_plans_nothing(desk: De
     assert kinds == ["appointment_changed", "appointment_reminder", "appointment_reminder"]
 
 
+@pytest.mark.rule("M9")
+async def test_a_cancellation_is_told_although_a_change_of_the_same_moment_is_read_after_it(
+    desk: Desk, arrange: Any
+) -> None:
+    """Two of one shelter at once: each says when it asked, and who came first only the row's lock knows."""
+    case = await arrange()
+    later = case.starts_at + timedelta(days=1)
+    await desk.alter(
+        "update appointment set starts_at = $1, status = 'cancelled' where id = $2", later, case.appointment_id
+    )
+    await desk.tell(case, "appointment_changed", later)
+    await desk.tell(case, "appointment_cancelled", later)
+    (changed,) = await desk.look(
+        "select id from notice where referral_id = $1 and kind = 'appointment_changed'", case.referral_id
+    )
+    await desk.alter("update notice set created_at = created_at + interval '1 ms' where id = $1", changed["id"])
+    await desk.plan()
+    assert await desk.texts(case) == [("appointment_cancelled", "scheduled")]
+
+
 @pytest.mark.rule("C5")
 async def test_only_the_referrals_target_may_write_a_notice(desk: Desk, arrange: Any) -> None:
     case, stranger = await arrange(), await arrange()

@@ -15,12 +15,14 @@ from referralnet.database.acting import Custodian, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import NotFound, NotPermitted, Refusal
-from referralnet.referrals.answering import accept, confirm_cancellation
-from referralnet.referrals.lifecycle import IllegalTransition, Status
+from referralnet.jobs import plan_texts
+from referralnet.referrals.answering import accept, confirm_cancellation, reject
+from referralnet.referrals.lifecycle import IllegalTransition, RejectReason, Status
 from referralnet.referrals.reading import referral
 from referralnet.referrals.sending import send_referral
 from referralnet.referrals.visiting import schedule_visit
 from referralnet.referrals.withdrawing import mark_entered_in_error, withdraw_consent, withdraw_referral
+from referralnet.survivors.contact_plans import keep_contact_plan
 from tests.factories.referrals import (
     CATEGORIES,
     Look,
@@ -34,6 +36,8 @@ from tests.factories.referrals import (
     run,
     send,
 )
+from tests.factories.survivors import new_plan
+from tests.factories.work import make_work
 
 
 async def accept_and_book(app: Database, network: Network, made: Sent) -> None:
@@ -74,6 +78,25 @@ async def plan_text(worker: Database, network: Network, made: Sent, subject_id: 
             },
         )
     return text_id
+
+
+@pytest.mark.rule("C4")
+@pytest.mark.parametrize("by_release", [False, True])
+async def test_that_a_visit_is_off_is_not_told_after_she_took_everything_back(
+    databases: dict[str, Database], keyring: Keyring, look: Look, by_release: bool
+) -> None:
+    """The shelter had ended the referral before, and the worker had not read of it yet."""
+    app = databases["app"]
+    network = await make_network(databases["owner"])
+    made = await send(app, network, keyring, now=present())
+    contact = new_plan(phone="+13125550142")
+    await run(app, network.coordinator, keep_contact_plan, made.survivor_id, contact, keyring=keyring, now=present())
+    await accept_and_book(app, network, made)
+    await run(app, network.intake, reject, made.id, reason=RejectReason.NO_CAPACITY, now=present())
+    whose = {"release_id": made.release_id} if by_release else {"survivor_id": made.survivor_id}
+    await run(app, network.coordinator, withdraw_consent, via=Via.ORAL, now=present(), **whose)
+    assert await plan_texts.run(make_work(databases["worker"], keyring)) == 0
+    assert await look("select kind from text_message where subject_id = $1", made.id) == []
 
 
 @pytest.mark.rule("C4")
