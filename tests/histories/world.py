@@ -53,7 +53,7 @@ select referral.id, status, business_status, held_capacity_id is not null as hol
   array(select task.agency_id || ' ' || task.kind from task
         where subject_id = referral.id and done_at is null and task.kind = any ($2) order by 1) as owners,
   array(select notice.kind from notice where referral_id = referral.id and handled_at is null
-        order by kind) as notices,
+        and kind like 'appointment%' order by kind) as notices,
   exists (select from text_message where subject_id = referral.id
           and text_message.state in ('scheduled', 'claimed', 'held')) as texts
 from referral where id = any ($1)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralnet.database.acting import Member
 from referralnet.database.tables import Base
 from referralnet.errors import InvalidInput, Refusal
+
+# A client that was cut off, or a page left open over night, may ask again for so long; what it made is no secret store.
+KEPT_FOR = timedelta(hours=24)
 
 
 class IdempotencyKeyReused(Refusal):
@@ -63,3 +66,10 @@ async def keep_result(
         .values(member_id=actor.member_id, key=key, mutation=mutation, content_hash=content_hash, result_id=result_id)
         .inline()
     )
+
+
+async def forget_old_keys(session: AsyncSession, now: datetime) -> int:
+    """Forget what was made more than a day ago, for the dispatcher; returns how many keys may be chosen anew."""
+    old = delete(IdempotencyKey).where(IdempotencyKey.created_at <= now - KEPT_FOR).returning(IdempotencyKey.key)
+    forgotten = await session.execute(old.execution_options(synchronize_session=False))
+    return len(forgotten.all())

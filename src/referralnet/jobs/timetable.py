@@ -13,6 +13,7 @@ from referralnet.jobs import (
     erase_texts,
     expire_releases,
     follow_routing,
+    forget_keys,
     plan_texts,
     prove_keys,
     read_inbound,
@@ -59,6 +60,7 @@ TIMETABLE = (
     Job(follow_routing.run, every_seconds=5, wakes_on="routing_plan"),
     Job(reconfirm_contacts.run, every_seconds=600),
     Job(erase_texts.run, every_seconds=600, at_start=False),
+    Job(forget_keys.run, every_seconds=60 * 60),
     Job(seal_audit.run, every_seconds=2),
     Job(anchor_audit.run, every_seconds=600),
 )

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
+from referralnet.clock import FixedClock
 from referralnet.database.acting import Member
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput
-from referralnet.identity.idempotency import IdempotencyKeyReused, find_result, keep_result
+from referralnet.identity.idempotency import IdempotencyKey, IdempotencyKeyReused, find_result, keep_result
+from referralnet.jobs import forget_keys
 from tests.factories.identity import make_agency, make_member
+from tests.factories.work import make_work
 
 CONTENT = b"1" * 32
 
@@ -76,6 +81,26 @@ async def test_a_key_used_again_for_something_else_is_refused(
     with pytest.raises(IdempotencyKeyReused) as caught:
         await request(app, member, key, **other)  # type: ignore[arg-type]
     assert caught.value.field == "idempotency_key"
+
+
+@pytest.mark.rule("R7")
+async def test_a_key_is_kept_for_a_day_and_then_forgotten(
+    app: Database, worker: Database, keyring: Keyring, member: Member
+) -> None:
+    made, _ = await request(app, member, "kept-for-a-day")
+    async with app.transaction(member) as session:
+        kept = select(IdempotencyKey.created_at).where(IdempotencyKey.key == "kept-for-a-day")
+        created_at = await session.scalar(kept)
+    assert created_at is not None
+    clock = FixedClock(created_at + timedelta(hours=24, microseconds=-1))
+    work = make_work(worker, keyring, clock)
+    await forget_keys.run(work)
+    assert await request(app, member, "kept-for-a-day") == (made, False)
+    clock.advance(timedelta(microseconds=1))
+    assert await forget_keys.run(work) >= 1
+    again, new = await request(app, member, "kept-for-a-day")
+    assert new
+    assert again != made
 
 
 async def test_a_request_that_failed_may_be_tried_again_with_its_key(app: Database, member: Member) -> None:
