@@ -36,7 +36,8 @@ from referralnet.jobs.work import Work
 from referralnet.messaging.carriers.choosing import choose_carrier, webhook_token
 from referralnet.messaging.sending import Sender
 from referralnet.papers.endpoints import routes as paper_routes
-from referralnet.settings import Settings
+from referralnet.partners.posting import Posting
+from referralnet.settings import Settings, private_webhooks
 from referralnet.webhooks import twilio as webhooks
 
 
@@ -116,7 +117,8 @@ def open_work(settings: Settings) -> Work:
         settings.public_base_url,
         settings.text_lease_seconds,
     )
-    return Work(sender, settings.texts_at_once, settings.text_unlisted_seconds, settings.audit_anchor_folder)
+    posting = Posting(private=private_webhooks(settings))
+    return Work(sender, settings.texts_at_once, settings.text_unlisted_seconds, settings.audit_anchor_folder, posting)
 
 
 def build_app(resources: Resources, example: ExampleNetwork | None = None) -> Starlette:

@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."
     )
+    webhook_private_addresses: bool = Field(
+        False,
+        description="Webhooks may also go to http and to addresses that are not public. In development alone.",
+    )
     carrier: Literal["recording", "twilio"] = Field(
         "recording", description="Who moves the texts. The recording carrier reaches no phone: it is for trying."
     )
@@ -117,3 +121,8 @@ class Settings(BaseSettings):
         gt=0,
         description="An unknown text that the carrier's list still lacks after so long was never handed over.",
     )
+
+
+def private_webhooks(settings: Settings) -> bool:
+    """Whether webhooks may go to addresses that are not public: never in production, whatever is set."""
+    return settings.webhook_private_addresses and settings.environment == "development"

@@ -35,6 +35,8 @@ class Thing(StrEnum):
     TARGET_WORK = "task of the target"
     SOURCE_TRAIL = "trail of the source"
     TARGET_TRAIL = "trail of the target"
+    SOURCE_SYSTEMS = "that the source's own systems were told of something"
+    TARGET_SYSTEMS = "that the target's own systems were told of something"
     STAFF = "staff"  # a person who works at an agency
     OWN = "own account"  # what a member's own requests made
 
@@ -97,6 +99,9 @@ def may_learn(actor: Actor, case: Case, thing: Thing, category: str = "") -> boo
     if thing in {Thing.SOURCE_TRAIL, Thing.TARGET_TRAIL}:
         agency = case.source if thing is Thing.SOURCE_TRAIL else case.target
         return actor.agency == agency and "auditor" in actor.roles  # U3: ids and codes, of the own agency
+    if thing in {Thing.SOURCE_SYSTEMS, Thing.TARGET_SYSTEMS}:
+        agency = case.source if thing is Thing.SOURCE_SYSTEMS else case.target
+        return actor.agency == agency and "agency_admin" in actor.roles  # docs/webhooks.md: which case, is not told
     if not actor.trained or not actor.roles & {"coordinator", "intake"}:
         return False  # A8; A4
     if actor.agency == case.source:

@@ -120,6 +120,9 @@ TYPES: dict[str, Thing | None] = {
     "ServiceAtLocationEdge": None,
     "SuggestedName": None,
     "UnitCount": None,
+    "Webhook": None,
+    "WebhookDelivery": None,  # its id says whose it is
+    "WebhookSecret": None,
 }
 FIELDS = {
     "Referral.sourceAgencyName": Thing.SOURCE,

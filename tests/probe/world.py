@@ -405,11 +405,15 @@ class _Rows:
                      kind="appointment_set", created_at=self.moment, occurrence=json.dumps(
                          {"appointment_id": str(_uuid()), "starts_at": self.moment.isoformat(), "time_zone": "UTC"}),
                      )  # fmt: skip
-        for side, agency_id, work, trail in (
-            ("source", self.source, Thing.SOURCE_WORK, Thing.SOURCE_TRAIL),
-            ("target", self.target, Thing.TARGET_WORK, Thing.TARGET_TRAIL),
+        for side, agency_id, work, trail, systems in (
+            ("source", self.source, Thing.SOURCE_WORK, Thing.SOURCE_TRAIL, Thing.SOURCE_SYSTEMS),
+            ("target", self.target, Thing.TARGET_WORK, Thing.TARGET_TRAIL, Thing.TARGET_SYSTEMS),
         ):
             if side == "source" or sent:
+                self.new("public.webhook_delivery", f"told_to_{side}", systems, agency_id=agency_id, webhook_id=_uuid(),
+                         referral_id=referral_id, kind="referral.changed", sequence=1, status="requested",
+                         business_status="2.0", role=side, occurred_at=self.moment, state="waiting",
+                         due_at=self.moment)  # fmt: skip
                 about = {"agency_id": agency_id, "subject_kind": "referral", "subject_id": referral_id}
                 self.new("public.task", f"task_of_{side}", work, kind="answer_referral", opened_at=self.moment,
                          detail="{}", **about)  # fmt: skip

@@ -37,6 +37,7 @@ from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 from referralnet.api.texts import TextQuery
 from referralnet.api.two_people import TwoPeopleMutation, TwoPeopleQuery
 from referralnet.api.visits import VisitMutation
+from referralnet.api.webhooks import WebhookMutation, WebhookQuery
 from referralnet.api.wording import WordingQuery
 
 DOCUMENTS_CACHED_MAX = 512
@@ -66,6 +67,7 @@ class Query(
     TextQuery,
     WordingQuery,
     AlarmQuery,
+    WebhookQuery,
 ):
     pass
 
@@ -93,6 +95,7 @@ class Mutation(
     DraftMutation,
     ErasureMutation,
     AlarmMutation,
+    WebhookMutation,
 ):
     pass
 

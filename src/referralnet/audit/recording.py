@@ -77,6 +77,8 @@ class Action(StrEnum):
     TEXT_SENT = "text_sent"
     TEXTS_STOPPED = "texts_stopped"
     TASK_CLOSED = "task_closed"
+    WEBHOOK_CHANGED = "webhook_changed"
+    WEBHOOK_REPLAYED = "webhook_replayed"
 
 
 async def record(

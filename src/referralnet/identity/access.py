@@ -23,6 +23,7 @@ class Permission(StrEnum):
     KEEP_LISTING = "keep_listing"
     DECIDE_DUPLICATES = "decide_duplicates"
     KEEP_MEMBERS = "keep_members"
+    KEEP_WEBHOOKS = "keep_webhooks"
     READ_TRAIL = "read_trail"
     EXPORT_REFERRALS = "export_referrals"
 
@@ -50,6 +51,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KEEP_CAPACITY,
         Permission.KEEP_LISTING,
         Permission.KEEP_MEMBERS,
+        Permission.KEEP_WEBHOOKS,
         Permission.DECIDE_DUPLICATES,
     },
     # A4: these two read no case field.

@@ -26,7 +26,9 @@ WITHOUT_OWNER = "referral_without_owner"
 """A referral or a routing plan is nobody's task, or the wrong one's: a mistake of the program's."""
 ACCOUNTING_DISAGREES = "accounting_disagrees"
 """A line of an accounting stands in the trail or in the tables alone: somebody was at one of them."""
-ALARMS = (REVEALS_CAPPED, ANSWER_LATE, WITHOUT_OWNER, ACCOUNTING_DISAGREES)
+WEBHOOK_FAILING = "webhook_failing"
+"""An endpoint of the agency's own systems has taken nothing for days."""
+ALARMS = (REVEALS_CAPPED, ANSWER_LATE, WITHOUT_OWNER, ACCOUNTING_DISAGREES, WEBHOOK_FAILING)
 """For the admins of an agency, who need not have a case role; the policies of `task` name the same."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.messaging.sending import Sender
+from referralnet.partners.posting import Posting
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Work:
     texts_at_once: int
     text_unlisted_seconds: float
     audit_anchor_folder: Path | None = None
+    posting: Posting = field(default_factory=Posting)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker has been asked to stop: finish what is in hand and begin nothing."""
 

@@ -38,6 +38,7 @@ READ_BY_IDLE_WORKER = {
     "public.referral_event": "what happened when, in codes",
     "public.suppression": "hashes of numbers that said STOP",
     "public.text_message": "what is due and whose it is; number and body are sealed under a key of the custody",
+    "public.webhook_delivery": "what is due and whose it is: codes and times of a referral, as in its events",
 }
 READ_BY_OWNER = {
     **dict.fromkeys(DIRECTORY, "the public directory, which imports write"),
