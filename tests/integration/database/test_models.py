@@ -16,7 +16,7 @@ from referralnet.database.acting import Operator
 from referralnet.database.tables import Base
 from referralnet.database.transactions import Database
 
-AREAS = ("audit", "identity", "directory", "survivors", "consent", "messaging", "appointments", "referrals")
+AREAS = ("audit", "identity", "directory", "survivors", "consent", "messaging", "appointments", "referrals", "partners")
 # Written and read in SQL alone: a model would be a second truth that nothing uses.
 WITHOUT_MODEL = {
     "alembic_version", "directory_entry", "directory_name", "directory_word", "referral_transition",
