@@ -13,13 +13,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from referralnet.api.case_exports import routes as export_routes
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.api.headers import SecurityHeaders
 from referralnet.api.schema import build_schema
+from referralnet.api.socket import SubscriptionSocket
 from referralnet.api.visit_calendars import routes as calendar_routes
 from referralnet.clock import SystemClock
 from referralnet.console import routing as console
@@ -131,13 +132,14 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
     settings = resources.settings
     _refuse_recording_in_production(settings)
     schema = build_schema(introspection=settings.environment == "development", compiled=settings.compile_operations)
-    endpoint = GraphQLEndpoint(schema, resources)
+    endpoint, socket = GraphQLEndpoint(schema, resources), SubscriptionSocket(schema, resources)
     token = webhook_token(settings, resources.keyring)
     phone = None
     if settings.carrier == "recording":
         phone = ExamplePhone(settings.data_folder, token, settings.public_base_url)
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint.answer, methods=["POST"]),
+        WebSocketRoute("/graphql", socket.serve),
         Route("/health", HealthEndpoint(resources.database).answer, methods=["GET"]),
         *webhooks.routes(
             resources.database,
@@ -157,7 +159,8 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         # Two seconds here, and not in the first search.
         await asyncio.to_thread(prepare_places)
-        yield
+        async with resources.wakes.listening(resources.database):
+            yield
         await resources.database.close()
 
     return Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)], lifespan=lifespan)

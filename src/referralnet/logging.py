@@ -46,6 +46,8 @@ def configure_logging(level: str) -> None:
     # These print addresses, numbers or statements with their values when they are talkative.
     for talkative in ("twilio", "sqlalchemy", "asyncpg", "aiohttp", "uvicorn.access", "strawberry", "alembic"):
         logging.getLogger(talkative).setLevel(logging.ERROR)
+    # And this one the address of whoever opens a socket.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
 def _frames_without_values(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pyotp
 import pytest
+from starlette.websockets import WebSocket
+from strawberry import Schema
 
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint, Operation, find_actor
 from referralnet.api.schema import build_schema
+from referralnet.api.socket import SocketContext
 from referralnet.cli.example import AGENCIES, TIME_ZONE, fill_example
 from referralnet.clock import SystemClock
-from referralnet.console.operations import fill_in, kept_of, worked_operations
+from referralnet.console.operations import WorkedOperation, fill_in, kept_of, worked_operations
 from referralnet.database.acting import Operator
 from referralnet.database.transactions import Database
 from referralnet.directory.duplicates import find_duplicates
@@ -28,6 +31,8 @@ SECRETS = {person.login: person.totp_secret for agency in AGENCIES for person in
 COORDINATOR, INTAKE, NETWORK_ADMIN = "dana@lakeside.example", "rosa@lantern.example", "noor@network.example"
 COLLEAGUE = "theo@lakeside.example"
 SECOND_COORDINATOR, AGENCY_ADMIN = "june@lantern.example", INTAKE
+# A context names its socket; what is told here is taken from the schema.
+_NEVER_USED = WebSocket({"type": "websocket"}, cast(Any, None), cast(Any, None))
 SENT = f"{COORDINATOR} 01 02 03 04 05 06"
 
 # Who runs what, in order; what one answer gives, the next operations take.
@@ -55,6 +60,7 @@ STORIES = {
     "matched before it is sent": f"{COORDINATOR} 02 04 15",
     "one after another": f"{COORDINATOR} 01 100 02 04 05 101 104 106 107 108 {INTAKE} 30 {COORDINATOR} 109 105",
     "another order, then closed": f"{COORDINATOR} 01 100 02 04 05 101 110 111 112",
+    "a worklist worked off, and told of": f"{SENT} {INTAKE} 129 30 130 31 {COORDINATOR} 119 40 21 120",
     "all at once, told afterwards": f"{COORDINATOR} 01 100 02 04 102 {INTAKE} 08 {COORDINATOR} 05 103 {INTAKE} 09",
     "between the two, and referred on": (
         f"{SENT} {INTAKE} 08 40 113 114 {COORDINATOR} 114 115 {INTAKE} 116 {SECOND_COORDINATOR} 100 02 04 106 118"
@@ -74,21 +80,49 @@ class Program:
     """A client that knows the operations, people's passwords and their authenticators."""
 
     resources: Resources
+    schema: Schema
     endpoint: GraphQLEndpoint
     tokens: dict[str, str] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
+    listening: dict[str, AsyncGenerator[Any, None]] = field(default_factory=dict)
 
     async def run(self, key: str, token: str | None, **changes: str) -> dict[str, Any]:
         operation = next(operation for operation in OPERATIONS.values() if operation.key.startswith(f"{key}_"))
         now = self.resources.clock.now()
         variables = fill_in(operation.variables, self.known, now=now, time_zone=TIME_ZONE) | changes
         actor = await find_actor(self.resources, token)
+        if operation.subscribes:
+            await self.listen(
+                operation,
+                variables,
+                SocketContext(self.resources, _NEVER_USED, {"authorization": f"Bearer {token}"}, actor),
+            )
+            return {}
         answer = await self.endpoint.execute(Operation(operation.document, variables, None), actor)
         assert "errors" not in answer, (key, answer)
         data: dict[str, Any] = answer["data"]
         assert not any(refused(result) for result in data.values()), (key, data)
         self.known |= kept_of(operation, data)
         return data
+
+    async def listen(self, operation: WorkedOperation, variables: dict[str, Any], context: SocketContext) -> None:
+        told = await self.schema.subscribe(operation.document, variables, context)
+        assert (await self.next_of(told))["changes"] == []
+        self.listening[operation.key] = told
+
+    @staticmethod
+    async def next_of(told: AsyncGenerator[Any, None]) -> Any:
+        result = await anext(told)
+        assert not result.errors, result.errors
+        (value,) = result.data.values()
+        return value
+
+    async def hear(self) -> None:
+        """What was subscribed to is told, and looked for without a wake-up: nothing of this process listens."""
+        for told in self.listening.values():
+            assert (await self.next_of(told))["changes"]
+            await told.aclose()
+        self.listening.clear()
 
     async def sign_in(self, login: str) -> str:
         if login not in self.tokens:
@@ -124,7 +158,8 @@ async def program(
     async with owner.transaction(Operator()) as session:
         await find_duplicates(session, now=now)
     resources = Resources(app, keyring, SystemClock(), Settings(environment="development"))
-    return Program(resources, GraphQLEndpoint(build_schema(introspection=False), resources))
+    schema = build_schema(introspection=False)
+    return Program(resources, schema, GraphQLEndpoint(schema, resources))
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
@@ -132,6 +167,7 @@ async def test_it_can_be_run_as_it_stands(program: Program, story: str) -> None:
     program.known.clear()
     for login, key in steps(story):
         await program.run(key, await program.sign_in(login))
+    await program.hear()
 
 
 async def test_signing_out_is_the_end_of_a_token(program: Program) -> None:

@@ -98,7 +98,18 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     running = Proxy(free_port(), free_port(), folder / "log")
 
     class Api(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
+            if self.headers.get("Upgrade") == "websocket":
+                self.send_response(101)
+                self.send_header("Connection", "Upgrade")
+                self.send_header("Upgrade", "websocket")
+                self.send_header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")  # of RFC 6455's own example
+                self.end_headers()
+                self.wfile.write(self.rfile.read(5)[::-1])
+                self.close_connection = True
+                return
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if self.path != "/health":
                 running.asked.append(self.path)
@@ -118,6 +129,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         ("bind :8080", f"bind 127.0.0.1:{running.plain_port}"),
         ("bind :8443 ssl crt /run/secrets/tls", f"bind 127.0.0.1:{running.tls_port} ssl crt {folder / 'tls.pem'}"),
         ("server-template api 1-16 api:8400", f"server api 127.0.0.1:{api.server_port}"),
+        ("server-template socket 1-16 api:8400", f"server socket 127.0.0.1:{api.server_port}"),
         (" resolvers names init-addr none", ""),
     ):
         assert ours in text
@@ -183,6 +195,23 @@ def test_one_address_cannot_take_all_connections(proxy: Proxy) -> None:
                 held += 1
         assert held == 64
         assert proxy.ask(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "127.0.0.10") == b"200"
+
+
+def test_a_socket_passes_both_ways(proxy: Proxy) -> None:
+    with proxy.connect("127.0.0.12") as connection:
+        connection.sendall(
+            b"GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        told = b""
+        while b"\r\n\r\n" not in told:
+            told += connection.recv(1000)
+        assert told.startswith(b"HTTP/1.1 101 ")
+        connection.sendall(b"hello")
+        while not told.endswith(b"olleh"):
+            more = connection.recv(1000)
+            assert more, told
+            told += more
 
 
 def test_a_request_of_more_than_a_megabyte_is_refused(proxy: Proxy) -> None:

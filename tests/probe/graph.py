@@ -113,16 +113,7 @@ class GraphProbe:
 
     async def list_all(self, actor: Actor, name: str) -> None:
         """Turn every page of a list: what is listed is the actor's own, and so is what the pages say of themselves."""
-        known_as, side = LISTS[name]
-        question = self.questions[name]
-        expected = {
-            str(self._world.ids[case.number][known_as])
-            for case in self._world.cases
-            if known_as in self._world.ids[case.number]
-            and getattr(case, side) == actor.agency
-            and may_learn(actor, case, Thing.REFERRAL if known_as == "referral" else Thing.RECORD)
-            and actor.roles & DUTIES[name]
-        }
+        question, expected = self.questions[name], self.expected(actor, name)
         listed: list[str] = []
         variables: dict[str, Any] = {"first": PAGE if "after" in question.field.args else 100}
         while True:
@@ -143,6 +134,28 @@ class GraphProbe:
             self._report.withheld(actor, self._world.tokens[missing], name)
         for more in set(listed) - expected:
             self._report.leak(actor, self._world.tokens[more], name)
+
+    def expected(self, actor: Actor, name: str) -> set[str]:
+        """What a list is to hold for an actor."""
+        ids = {
+            str(self._world.ids[case.number][known_as]): case
+            for known_as, side in LISTS[name].items()
+            for case in self._world.cases
+            if known_as in self._world.ids[case.number] and getattr(case, side) == actor.agency
+        }
+        return {
+            listed
+            for listed, case in ids.items()
+            if actor.roles & DUTIES[name] and may_learn(actor, case, self._world.tokens[listed].thing)
+        }
+
+    async def count_all(self, actor: Actor) -> None:
+        """Numbers tell as much as lists: how many tasks wait is how many of them the member may know of."""
+        answer = await self._ask(actor, self.questions["worklistCounts"], {})
+        counted = ((answer.get("data") or {}).get("worklistCounts") or {"agency": 0})["agency"]
+        self._report.cases += 1
+        if counted != len(self.expected(actor, "worklist")):
+            self._report.tell(actor, self._world.cases[0], f"worklistCounts, {counted} tasks")
 
     async def ask_all(self, actor: Actor) -> None:
         """Every question that takes no id, for whatever canary its answer may hold."""
@@ -190,11 +203,12 @@ class GraphProbe:
     async def _ask(self, actor: Actor, question: Question, variables: Mapping[str, Any]) -> dict[str, Any]:
         operation = Operation(question.document, {**variables}, None)
         try:
-            return await self._endpoint.execute(operation, self._member(actor))
+            return await self._endpoint.execute(operation, self.member(actor))
         except Exception as crash:  # noqa: BLE001 (the route tells a crash by an incident's number alone)
             return {"errors": [{"message": f"crashed: {type(crash).__name__}"}]}
 
-    def _member(self, actor: Actor) -> Member:
+    def member(self, actor: Actor) -> Member:
+        """The actor as the program knows her, disabled or not."""
         return Member(
             self._world.member_ids[actor.name],
             self._world.agency_ids[actor.agency],

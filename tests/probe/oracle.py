@@ -86,7 +86,7 @@ DUTIES: dict[str, set[str]] = {
     "referral": {"coordinator", "intake"},
     "inbox": {"coordinator", "intake"},
     "sentReferrals": {"coordinator", "intake"},
-    "tasks": {"coordinator", "intake"},
+    "worklist": {"coordinator", "intake"},
 }
 
 

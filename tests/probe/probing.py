@@ -17,6 +17,7 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.settings import Settings
 from tests.databases import DatabaseUrls
 from tests.factories.rows import connect_as_superuser
+from tests.probe.changes import ChangeProbe
 from tests.probe.findings import FoundSomething, Report
 from tests.probe.graph import GraphProbe
 from tests.probe.oracle import Actor, Case
@@ -59,9 +60,10 @@ async def probe(
         resources = Resources(database, probed.keyring, FixedClock(probed.world.now), Settings())
         parts = [_Sweep, _Draw] if sweep_first else [_Draw, _Sweep]
         tables, graph = TableProbe(probed.world, connection, report), GraphProbe(probed.world, resources, report)
+        changes = ChangeProbe(probed.world, database, graph, report)
         await tables.look()
         for part in parts:
-            await part(probed, tables, graph, chance).run(questions)
+            await part(probed, tables, graph, changes, chance).run(questions)
     except FoundSomething:
         pass
     finally:
@@ -74,9 +76,11 @@ async def probe(
 class _Sweep:
     """Every member looks at everything there is to select, and turns every list to its end."""
 
-    def __init__(self, probed: Probed, tables: TableProbe, graph: GraphProbe, chance: random.Random) -> None:
+    def __init__(
+        self, probed: Probed, tables: TableProbe, graph: GraphProbe, changes: ChangeProbe, chance: random.Random
+    ) -> None:
         self._probed, self._world = probed, probed.world
-        self._tables, self._graph, self._chance = tables, graph, chance
+        self._tables, self._graph, self._changes, self._chance = tables, graph, changes, chance
 
     async def run(self, _questions: int) -> None:
         actors = self._chance.sample(self._world.actors, len(self._world.actors))
@@ -85,6 +89,8 @@ class _Sweep:
             await self._tables.sweep(actor, public=turn % 16 == 0)
             for name in LISTS:
                 await self._graph.list_all(actor, name)
+            await self._graph.count_all(actor)
+            await self._changes.sweep(actor)
             if turn % 16 == 0 and actor.works:
                 await self._graph.ask_all(actor)
 

@@ -93,6 +93,10 @@ TYPES: dict[str, Thing | None] = {
     "Task": None,  # its id says whose it is
     "AccountingConnection": None,
     "AccountingEdge": None,
+    "WorklistTask": None,  # as a task
+    "WorklistConnection": None,
+    "WorklistEdge": None,
+    "WorklistCounts": None,  # compared with the list
     "ReferralConnection": None,
     "ReferralEdge": None,
     "PageInfo": None,
@@ -160,11 +164,12 @@ LOOKUPS = {
     "contactPlans": ("survivor", Thing.IDENTITY),
     "referralNotes": ("referral", Thing.NOTE),
 }
-# What each list of the acting agency's own lists.
+# What each list of the acting agency's own lists: which id of a case, and on which side.
 LISTS = {
-    "inbox": ("referral", "target"),
-    "sentReferrals": ("referral", "source"),
-    "survivors": ("survivor", "source"),
+    "inbox": {"referral": "target"},
+    "sentReferrals": {"referral": "source"},
+    "survivors": {"survivor": "source"},
+    "worklist": {"task_of_source": "source", "task_of_target": "target"},
 }
 # The argument or input field that names a row, the id of a case that it takes, and what that id tells.
 ARGUMENTS = {

@@ -416,7 +416,7 @@ class _Rows:
                          due_at=self.moment)  # fmt: skip
                 about = {"agency_id": agency_id, "subject_kind": "referral", "subject_id": referral_id}
                 self.new("public.task", f"task_of_{side}", work, kind="answer_referral", opened_at=self.moment,
-                         detail="{}", **about)  # fmt: skip
+                         due_at=self.moment, detail="{}", **about)  # fmt: skip
                 self.new("public.audit_event", f"trail_of_{side}", trail, at=self.moment, action="referral_sent",
                          detail="{}", **about)  # fmt: skip
         own = Token(Thing.OWN, holder=f"coordinator of {self.case.source}")

@@ -12,6 +12,7 @@ import strawberry
 from graphql import GraphQLError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.api.wakes import Wakes
 from referralnet.clock import Clock
 from referralnet.database.acting import Member
 from referralnet.database.transactions import Database
@@ -28,6 +29,7 @@ class Resources:
     keyring: Keyring
     clock: Clock
     settings: Settings
+    wakes: Wakes = field(default_factory=Wakes)
 
 
 @dataclass(slots=True)

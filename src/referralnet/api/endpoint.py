@@ -15,6 +15,7 @@ from starlette.responses import Response
 from strawberry import Schema
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from referralnet.api.attempts import record_attempt
 from referralnet.api.context import RequestContext, Resources
@@ -24,6 +25,7 @@ from referralnet.errors import Refusal
 from referralnet.identity.sessions import find_member
 
 BODY_BYTES_MAX = 64 * 1024
+_OVER_HTTP = frozenset({OperationType.QUERY, OperationType.MUTATION})
 _log = structlog.get_logger("referralnet.api")
 
 
@@ -48,8 +50,8 @@ class NothingShown(Exception):
     """No field is shown, so nothing that was read is kept: a refused field cuts its neighbours off in mid-statement."""
 
 
-async def find_actor(resources: Resources, token: str | None) -> Member | None:
-    """Whom a token speaks for now; the session is noted as in use."""
+async def find_actor(resources: Resources, token: str | None, *, in_use: bool = True) -> Member | None:
+    """Whom a token speaks for now; the session is noted as in use, unless this is no use of it."""
     if not token:
         return None
     now, settings = resources.clock.now(), resources.settings
@@ -60,6 +62,7 @@ async def find_actor(resources: Resources, token: str | None) -> Member | None:
             idle=timedelta(minutes=settings.session_idle_minutes),
             api_idle=timedelta(hours=settings.api_token_idle_hours),
             now=now,
+            in_use=in_use,
         )
 
 
@@ -91,10 +94,17 @@ class GraphQLEndpoint:
         try:
             async with asyncio.timeout(self._resources.settings.request_seconds_max):
                 result = await self._schema.execute(
-                    operation.query, operation.variables, context, operation_name=operation.name
+                    operation.query,
+                    operation.variables,
+                    context,
+                    operation_name=operation.name,
+                    allowed_operation_types=_OVER_HTTP,
                 )
                 return await self._finish(context, result)
-        except (InvalidOperationTypeError, CannotGetOperationTypeError):
+        except InvalidOperationTypeError:
+            await context.finish()
+            error = GraphQLError("Subscriptions are told over a WebSocket.", extensions={"code": "BAD_USER_INPUT"})
+        except CannotGetOperationTypeError:
             await context.finish()
             error = GraphQLError("Name one operation of the document.", extensions={"code": "BAD_USER_INPUT"})
         except TimeoutError as timeout:

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.api.context import Info
 from referralnet.api.errors import Refused
-from referralnet.api.paging import page_size
 from referralnet.api.performing import perform
 from referralnet.database.acting import AgencyKind, Member, Role
 from referralnet.errors import Refusal
@@ -107,11 +106,6 @@ class IdentityQuery:
     async def agencies(self, info: Info) -> list[Agency]:
         async with info.context.reading(Permission.SEARCH_DIRECTORY) as (session, _):
             return [Agency.of(row) for row in await agencies.list_agencies(session)]
-
-    @strawberry.field(description="Your agency's open tasks, oldest first.")
-    async def tasks(self, info: Info, first: int = 20) -> list[Task]:
-        async with info.context.reading(Permission.READ_REFERRALS) as (session, _):
-            return [Task.of(row) for row in await tasks.list_tasks(session, first=page_size(first))]
 
 
 @strawberry.type

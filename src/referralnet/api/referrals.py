@@ -44,6 +44,19 @@ class ReferralNeed:
     accessibility: list[str]
     immigration_sensitive: bool
 
+    @classmethod
+    def of(cls, row: reading.NeedRow) -> ReferralNeed:
+        return cls(
+            service_type=row.service_type,
+            urgency=row.urgency,
+            region=row.region,
+            language=row.language,
+            household_size=row.household_size,
+            age_band=row.age_band,
+            accessibility=row.accessibility,
+            immigration_sensitive=row.immigration_sensitive,
+        )
+
 
 @strawberry.type(
     description="One step of a referral's history. Of the other party it names the agency, never a person."
@@ -158,16 +171,7 @@ async def show_referrals(
             service_at_location_id=row.service_at_location_id,
             service_name=row.service_name,
             organization_name=row.organization_name,
-            need=ReferralNeed(
-                service_type=row.need.service_type,
-                urgency=row.need.urgency,
-                region=row.need.region,
-                language=row.need.language,
-                household_size=row.need.household_size,
-                age_band=row.need.age_band,
-                accessibility=row.need.accessibility,
-                immigration_sensitive=row.need.immigration_sensitive,
-            ),
+            need=ReferralNeed.of(row.need),
             requested_at=row.requested_at,
             answer_due_at=row.answer_due_at,
             ended_at=row.ended_at,

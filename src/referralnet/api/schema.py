@@ -30,6 +30,7 @@ from referralnet.api.needs import NeedMutation, NeedQuery
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
 from referralnet.api.releases import ReleaseMutation, ReleaseQuery
 from referralnet.api.routing import RoutingMutation, RoutingQuery
+from referralnet.api.subscriptions import Subscription
 from referralnet.api.survivor_records import SurvivorRecordMutation, SurvivorRecordQuery
 from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSearchQuery
 from referralnet.api.survivor_signers import SurvivorSignerMutation
@@ -39,6 +40,7 @@ from referralnet.api.two_people import TwoPeopleMutation, TwoPeopleQuery
 from referralnet.api.visits import VisitMutation
 from referralnet.api.webhooks import WebhookMutation, WebhookQuery
 from referralnet.api.wording import WordingQuery
+from referralnet.api.worklists import WorklistMutation, WorklistQuery
 
 DOCUMENTS_CACHED_MAX = 512
 
@@ -68,6 +70,7 @@ class Query(
     WordingQuery,
     AlarmQuery,
     WebhookQuery,
+    WorklistQuery,
 ):
     pass
 
@@ -96,6 +99,7 @@ class Mutation(
     ErasureMutation,
     AlarmMutation,
     WebhookMutation,
+    WorklistMutation,
 ):
     pass
 
@@ -125,6 +129,7 @@ def build_schema(*, introspection: bool, compiled: bool = True) -> strawberry.Sc
     return QuietSchema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         extensions=extensions,
         execution_context_class=CompilingExecutor if compiled else None,
         config=StrawberryConfig(disable_field_suggestions=True),

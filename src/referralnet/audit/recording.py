@@ -76,6 +76,7 @@ class Action(StrEnum):
     TEXT_PLANNED = "text_planned"
     TEXT_SENT = "text_sent"
     TEXTS_STOPPED = "texts_stopped"
+    TASK_ASSIGNED = "task_assigned"
     TASK_CLOSED = "task_closed"
     WEBHOOK_CHANGED = "webhook_changed"
     WEBHOOK_REPLAYED = "webhook_replayed"

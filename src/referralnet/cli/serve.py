@@ -36,6 +36,11 @@ def serve(
         proxy_headers=False,
         timeout_keep_alive=10,
         limit_concurrency=512,
+        # A socket carries small questions and small answers; whoever answers no ping in time is gone.
+        ws_max_size=64 * 1024,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
     )
 
 

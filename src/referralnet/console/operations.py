@@ -56,6 +56,11 @@ class WorkedOperation:
         return self.document.startswith("mutation")
 
     @property
+    def subscribes(self) -> bool:
+        """Whether it is told over a socket as things happen, and answered by no request."""
+        return self.document.startswith("subscription")
+
+    @property
     def is_of_journey(self) -> bool:
         """Whether it is a step of the journey, in the order of the keys."""
         return _number(self.key) < _AFTER_THE_JOURNEY

@@ -64,11 +64,11 @@ async def open_session(
 
 
 async def find_member(
-    session: AsyncSession, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime
+    session: AsyncSession, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime, in_use: bool = True
 ) -> Member | None:
     """Whom a token speaks for, right now: None when unknown, ended, idle too long, or the member is disabled.
 
-    That the session is in use is noted, and from there on the transaction acts for its member.
+    That the session is `in_use` is noted, and from there on the transaction acts for its member.
     """
     found = func.find_session(token_hash(token), now, now - idle, now - api_idle).table_valued(
         "session_id", "member_id", "agency_id", "agency_kind", "roles", "stepped_up_at", "last_seen_at"
@@ -84,7 +84,7 @@ async def find_member(
         session_id=row.session_id,
         stepped_up_at=row.stepped_up_at,
     )
-    if row.last_seen_at < now - _TOUCH_EVERY:
+    if in_use and row.last_seen_at < now - _TOUCH_EVERY:
         await _touch(session, actor, now)
     return actor
 

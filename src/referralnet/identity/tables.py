@@ -93,5 +93,8 @@ class Task(Base):
     subject_id: Mapped[UUID]
     detail: Mapped[dict[str, Any]]
     opened_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    assignee_id: Mapped[UUID | None]
     done_at: Mapped[datetime | None]
     done_by: Mapped[UUID | None]
+    changed_in: Mapped[int] = mapped_column(BigInteger)

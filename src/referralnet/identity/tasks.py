@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
-from referralnet.database.acting import Member
-from referralnet.errors import NotFound, Refusal
-from referralnet.identity.tables import Task
+from referralnet.database.acting import Member, Role
+from referralnet.errors import InvalidInput, NotFound, Refusal
+from referralnet.identity.tables import MemberAccount, Task
+from referralnet.identity.task_kinds import kind_of
 
 REVEALS_CAPPED = "reveals_capped"
 """A member had identity opened as often as the hour allows: for the admins of the agency, and not for the member."""
@@ -107,6 +108,38 @@ async def close_task(session: AsyncSession, actor: Member, task_id: UUID, *, now
     if closed is None:
         raise NotFound(field="taskId")
     await record(session, Action.TASK_CLOSED, "task", task_id)
+
+
+async def assign_task(session: AsyncSession, task_id: UUID, *, member_id: UUID | None) -> None:
+    """Give an open task of one's own agency to a colleague who may do it, take it oneself, or (None) give it back.
+
+    The database asks the same again, and gives a task back when its member is disabled or loses the role for it.
+
+    Raises:
+        NotFound: no such open task, or none of this agency.
+        InvalidInput: nobody of this agency who may do it; names member_id.
+    """
+    open_one = select(Task.kind).where(Task.id == task_id, Task.done_at.is_(None))
+    kind = await session.scalar(open_one.with_for_update())
+    if kind is None:
+        raise NotFound(field="task_id")
+    if member_id is not None and not await _may_do(session, member_id, kind):
+        raise InvalidInput(field="member_id", detail="Choose a trained colleague with the role for it.")
+    await session.execute(update(Task).where(Task.id == task_id).values(assignee_id=member_id))
+    await record(session, Action.TASK_ASSIGNED, "task", task_id, member=str(member_id) if member_id else None)
+
+
+async def _may_do(session: AsyncSession, member_id: UUID, kind: str) -> bool:
+    """Whether a colleague may; row security shows members of one's own agency alone."""
+    wanted = select(MemberAccount.roles, MemberAccount.trained_until >= func.current_date()).where(
+        MemberAccount.id == member_id, MemberAccount.disabled_at.is_(None)
+    )
+    found = (await session.execute(wanted)).one_or_none()
+    if found is None:
+        return False
+    roles, trained = found
+    enough = kind_of(kind).may & set(map(Role, roles))
+    return bool(enough if trained else enough & {Role.AGENCY_ADMIN})
 
 
 async def settle_tasks(session: AsyncSession, kind: str, subject_id: UUID, *, now: datetime) -> None:

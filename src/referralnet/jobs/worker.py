@@ -11,11 +11,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
 from referralnet.database.acting import Dispatcher
-from referralnet.jobs.listening import listen
+from referralnet.database.listening import listen
 from referralnet.jobs.timetable import TIMETABLE, Job
 from referralnet.jobs.work import Work
 from referralnet.messaging.permit import may_send
 
+CHANNEL = "referralnet_work"
 _log = structlog.get_logger("referralnet.jobs")
 
 
@@ -88,7 +89,7 @@ async def run_worker(work: Work, *, listen_url: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     worker = Worker(work)
     worker.start()
-    listening = asyncio.create_task(listen(listen_url, worker.wake))
+    listening = asyncio.create_task(listen(listen_url, CHANNEL, worker.wake))
     _log.info("worker_started")
     await _tell_if_held(work)
     await stop.wait()

@@ -128,7 +128,7 @@ class Page(NamedTuple):
     after: Position | None
 
 
-_NEED = tuple(field.name for field in fields(NeedRow))
+NEED_COLUMNS = tuple(field.name for field in fields(NeedRow))
 _AS_STORED = (
     "id",
     "status",
@@ -247,7 +247,7 @@ def _rows() -> Select[Any]:
     known = scope.knows_the_source()
     return (
         select(
-            *(getattr(Referral, name) for name in _AS_STORED + _NEED),
+            *(getattr(Referral, name) for name in _AS_STORED + NEED_COLUMNS),
             case((known, Referral.source_agency_id)).label("source_agency_id"),
             case((known, _Source.name)).label("source_agency_name"),
             _Target.name.label("target_agency_name"),
@@ -301,7 +301,7 @@ def _referral_row(row: Row[Any]) -> ReferralRow:
         service_at_location_id=row.service_at_location_id,
         service_name=row.service_name,
         organization_name=row.organization_name,
-        need=NeedRow(*(getattr(row, name) for name in _NEED)),
+        need=NeedRow(*(getattr(row, name) for name in NEED_COLUMNS)),
         last_event=Event(row.last_event) if row.last_event else None,
         changed_at=row.changed_at,
         created_at=row.created_at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import SmallInteger
+from sqlalchemy import BigInteger, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralnet.database.tables import Base
@@ -70,6 +70,7 @@ class ReferralEvent(Base):
     by_agency_id: Mapped[UUID | None]
     by_member_id: Mapped[UUID | None]
     at: Mapped[datetime]
+    changed_in: Mapped[int] = mapped_column(BigInteger)
 
 
 class SurvivorReferral(Base):

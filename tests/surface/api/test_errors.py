@@ -100,7 +100,9 @@ async def test_after_a_crash_nothing_that_was_read_is_shown(
 ) -> None:
     """Its audit row was rolled back with the transaction they share."""
     break_agencies(monkeypatch, RuntimeError())
-    answer = await client.ask("{ tasks { id } me { memberId } agencies { name } }", headers=member.headers)
+    answer = await client.ask(
+        "{ worklist { edges { cursor } } me { memberId } agencies { name } }", headers=member.headers
+    )
     assert answer.codes == ["INTERNAL"]
     assert "data" not in answer.body
 
@@ -111,7 +113,7 @@ async def test_after_a_crash_nothing_that_was_read_is_shown(
     [
         f'{{ survivorIdentity(survivorId: "{CANARY}") {{ id }} }}',
         f'{{ searchServices(search: {{words: "{CANARY}", nothing: 1}}) {{ pageInfo {{ endCursor }} }} }}',
-        f'{{ tasks(first: "{CANARY}") {{ id }} }}',
+        f'{{ worklist(first: "{CANARY}") {{ edges {{ cursor }} }} }}',
         "{ me { memberId } ",
         f'mutation {{ signIn(login: "{CANARY}", password: "{CANARY}") {{ ... on Refused {{ code }} }} }}',
         f'mutation {{ stepUp(code: "{CANARY}") {{ ... on Refused {{ code }} }} }}',
@@ -136,7 +138,7 @@ async def test_nothing_that_a_client_wrote_stands_in_the_log(
         "{ agencie { name } }",
         "{ agencies { nam } }",
         "{ agencies { name(lange: 1) } }",
-        "{ tasks(frist: 1) { id } }",
+        "{ worklist(frist: 1) { edges { cursor } } }",
         "query($a: Agenci) { me { memberId } }",
         "{ inbox(status: REQUESTE) { edges { cursor } } }",
         "{ searchServices(search: {word: 1}) { edges { cursor } } }",
@@ -163,9 +165,9 @@ async def test_the_schema_is_not_told_in_production(client: Client, member: Made
 @pytest.mark.parametrize(
     ("query", "code", "field"),
     [
-        ("{ tasks(first: 0) { id } }", "INVALID_INPUT", "first"),
-        ("{ tasks(first: -1) { id } }", "INVALID_INPUT", "first"),
-        ("{ tasks(first: 101) { id } }", "INVALID_INPUT", "first"),
+        ("{ worklist(first: 0) { edges { cursor } } }", "INVALID_INPUT", "first"),
+        ("{ worklist(first: -1) { edges { cursor } } }", "INVALID_INPUT", "first"),
+        ("{ worklist(first: 101) { edges { cursor } } }", "INVALID_INPUT", "first"),
         ('{ inbox(after: "nonsense") { edges { cursor } } }', "INVALID_INPUT", "after"),
         ('{ inbox(after: "bnVsbA==") { edges { cursor } } }', "INVALID_INPUT", "after"),
         ('mutation { signIn(login: "a\\u0000b", password: "x") { __typename } }', "INVALID_INPUT", "login"),
@@ -195,7 +197,7 @@ async def test_a_variable_that_no_text_can_hold_is_told_with_its_name(client: Cl
 @pytest.mark.parametrize(
     "query",
     [
-        "query($value: Int!) { tasks(first: $value) { id } }",
+        "query($value: Int!) { worklist(first: $value) { edges { cursor } } }",
         "query($value: UUID!) { referral(referralId: $value) { id } }",
         "query($value: String!) { inbox(after: $value) { edges { cursor } } }",
         "query($value: ReferralStatus!) { inbox(status: $value) { edges { cursor } } }",
@@ -234,7 +236,7 @@ async def test_whoever_is_refused_is_written_to_the_trail(
     client: Client, owner: Database, keyring: Keyring, member: MadeMember
 ) -> None:
     auditor = await make_member(owner, keyring, member.actor.agency_id, [Role.AUDITOR])
-    assert (await client.ask("{ tasks { id } }", headers=auditor.headers)).codes == ["NOT_PERMITTED"]
+    assert (await client.ask("{ worklist { edges { cursor } } }", headers=auditor.headers)).codes == ["NOT_PERMITTED"]
     mutation = (
         'mutation { closeTask(idempotencyKey: "12345678", taskId: "6f0f1b3e-5d0e-4f8e-9c53-0a1b2c3d4e5f")'
         " { ... on Refused { code } } }"
@@ -246,6 +248,6 @@ async def test_whoever_is_refused_is_written_to_the_trail(
             {"id": auditor.actor.member_id},
         )
         assert [row.detail for row in rows] == [
-            {"operation": "tasks", "code": "NOT_PERMITTED"},
+            {"operation": "worklist", "code": "NOT_PERMITTED"},
             {"operation": "closeTask", "code": "NOT_PERMITTED"},
         ]

@@ -130,8 +130,9 @@ async def test_a_task_is_listed_until_it_is_closed_and_other_agencies_know_nothi
 ) -> None:
     subject = await put_task(worker, member)
     stranger = await make_member(owner, keyring, await make_agency(owner))
-    listing = "{ tasks { id kind subjectKind subjectId } }"
-    (task,) = (await client.ask(listing, headers=member.headers)).data["tasks"]
+    listing = "{ worklist { edges { node { id kind subjectKind subjectId } } } }"
+    (edge,) = (await client.ask(listing, headers=member.headers)).data["worklist"]["edges"]
+    task = edge["node"]
     assert (task["kind"], task["subjectId"]) == ("text_unknown", str(subject))
     close = (
         'mutation($id: UUID!) { closeTask(idempotencyKey: "close-it", taskId: $id)'
@@ -141,4 +142,4 @@ async def test_a_task_is_listed_until_it_is_closed_and_other_agencies_know_nothi
     of_none = (await client.ask(close, {"id": str(uuid4())}, headers=stranger.headers)).data["closeTask"]
     assert by_stranger == of_none == {"code": "NOT_FOUND", "field": "taskId"}
     assert (await client.ask(close, {"id": task["id"]}, headers=member.headers)).data["closeTask"] == {"id": task["id"]}
-    assert (await client.ask(listing, headers=member.headers)).data["tasks"] == []
+    assert (await client.ask(listing, headers=member.headers)).data["worklist"] == {"edges": []}

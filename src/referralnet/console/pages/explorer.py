@@ -95,9 +95,9 @@ async def act(request: PageRequest) -> Response:
 
 
 def offered_to(request: PageRequest) -> list[WorkedOperation]:
-    """The operations this member's roles are for."""
+    """The operations this member's roles are for, and a page can show the answer of."""
     roles = {role.value for role in request.member.roles} | {"everybody"}
-    return [operation for operation in worked_operations() if operation.who & roles]
+    return [operation for operation in worked_operations() if operation.who & roles and not operation.subscribes]
 
 
 async def _run(request: PageRequest, operation: WorkedOperation, variables: dict[str, Any]) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -14,8 +15,7 @@ from referralnet.console.serving import PageRequest
 from referralnet.database.acting import Member
 from referralnet.identity.access import Permission, is_permitted
 from referralnet.identity.profiles import own_profile
-from referralnet.identity.tasks import TaskRow, list_tasks
-from referralnet.referrals import reading
+from referralnet.referrals import reading, worklists
 from referralnet.referrals.lifecycle import TAKEN, Status
 
 _EACH_MAX = 25
@@ -46,7 +46,7 @@ class Shown:
 class Worklist:
     """What the home page lists; `sent` is newest first, the others as their areas order them."""
 
-    tasks: list[TaskRow]
+    tasks: list[worklists.WorklistRow]
     waiting: list[Shown]
     under_way: list[Shown]
     sent: list[Shown]
@@ -57,7 +57,9 @@ async def show(request: PageRequest) -> Response:
     actor = request.member
     async with request.desk.resources.database.transaction(actor) as session:
         profile = await own_profile(session, actor)
-        worklist = await _worklist(session, actor) if is_permitted(actor, Permission.READ_REFERRALS) else None
+        worklist = (
+            await _worklist(session, actor, request.now) if is_permitted(actor, Permission.READ_REFERRALS) else None
+        )
     return request.page(
         "home.html",
         profile=profile,
@@ -69,7 +71,7 @@ async def show(request: PageRequest) -> Response:
     )
 
 
-async def _worklist(session: AsyncSession, actor: Member) -> Worklist:
+async def _worklist(session: AsyncSession, actor: Member, now: datetime) -> Worklist:
     waiting = await _received(session, actor, _WAITING)
     under_way = await _received(session, actor, _UNDER_WAY)
     sent = await reading.sent(session, actor, first=_EACH_MAX)
@@ -80,7 +82,8 @@ async def _worklist(session: AsyncSession, actor: Member) -> Worklist:
     def shown(rows: list[reading.ReferralRow]) -> list[Shown]:
         return [Shown(row, histories.get(row.id, []), visits.get(row.id, [])) for row in rows]
 
-    return Worklist(await list_tasks(session), shown(waiting), shown(under_way), shown(sent))
+    tasks = await worklists.worklist(session, actor, now=now)
+    return Worklist(tasks, shown(waiting), shown(under_way), shown(sent))
 
 
 async def _received(session: AsyncSession, actor: Member, statuses: tuple[Status, ...]) -> list[reading.ReferralRow]:
