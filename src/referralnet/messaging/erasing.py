@@ -28,7 +28,8 @@ from referralnet.messaging.sending import Sender
 from referralnet.messaging.tables import InboundText, TextMessage, TextState
 
 NOT_ERASED_TASK = "text_not_erased"
-_AT_ONCE_MAX = 200
+AT_ONCE_MAX = 200
+"""Of each kind in one look. Fewer were due where fewer were erased, or the carrier is to be asked again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _is_over(now: datetime) -> ColumnElement[bool]:
 
 async def _texts(session: AsyncSession, *where: ColumnElement[bool]) -> list[DueText]:
     columns = select(TextMessage.id, TextMessage.agency_id).where(*where)
-    rows = await session.execute(columns.order_by(TextMessage.state_at).limit(_AT_ONCE_MAX))
+    rows = await session.execute(columns.order_by(TextMessage.state_at).limit(AT_ONCE_MAX))
     return [DueText(row.id, row.agency_id) for row in rows]
 
 
@@ -110,7 +111,7 @@ async def _erase_inbound(session: AsyncSession, now: datetime) -> int:
     over = select(InboundText.id).where(
         InboundText.body_sealed.is_not(None), InboundText.handled_at < now - KEPT_AFTER_LAST_STATUS
     )
-    ids = (await session.scalars(over.order_by(InboundText.handled_at).limit(_AT_ONCE_MAX))).all()
+    ids = (await session.scalars(over.order_by(InboundText.handled_at).limit(AT_ONCE_MAX))).all()
     nothing = {"from_lookup": None, "from_sealed": None, "body_sealed": None}
     await session.execute(update(InboundText).where(InboundText.id.in_(ids)).values(nothing))
     return len(ids)
@@ -128,7 +129,7 @@ async def _at_carrier(session: AsyncSession, now: datetime) -> list[_Remote]:
             _is_over(now),
         )
         .order_by(TextMessage.state_at)
-        .limit(_AT_ONCE_MAX)
+        .limit(AT_ONCE_MAX)
     )
     came_in = (
         select(InboundText.id, InboundText.carrier_sid)
@@ -138,7 +139,7 @@ async def _at_carrier(session: AsyncSession, now: datetime) -> list[_Remote]:
             InboundText.handled_at < now - KEPT_AFTER_LAST_STATUS,
         )
         .order_by(InboundText.handled_at)
-        .limit(_AT_ONCE_MAX)
+        .limit(AT_ONCE_MAX)
     )
     ours = [_Remote(row.id, row.carrier_sid, DueText(row.id, row.agency_id)) for row in await session.execute(sent)]
     return ours + [_Remote(row.id, row.carrier_sid, None) for row in await session.execute(came_in)]
