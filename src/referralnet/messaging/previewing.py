@@ -13,6 +13,7 @@ from referralnet.messaging.wording import Message, Occasion
 from referralnet.survivors.vocabulary import time_zones
 
 TIME_ZONE = "America/Chicago"
+DAYS_MAX = 3660
 _AHEAD = timedelta(days=1)
 
 
@@ -40,7 +41,7 @@ def preview_texts(
         starts_at: of the appointment; this time tomorrow where none is said.
 
     Raises:
-        InvalidInput: no such language, label or time zone.
+        InvalidInput: no such language, label or time zone, or a time of no calendar that she lives by.
     """
     if language not in wording.languages():
         raise InvalidInput(field="language", detail=f"There is wording in: {', '.join(wording.languages())}.")
@@ -48,6 +49,8 @@ def preview_texts(
         raise InvalidInput(field="sender_label", detail=f"Use one of: {', '.join(wording.labels())}.")
     if time_zone not in time_zones():
         raise InvalidInput(field="time_zone", detail="Use an IANA name such as America/Chicago.")
+    if starts_at is not None and (starts_at.tzinfo is None or abs((starts_at - now).days) > DAYS_MAX):
+        raise InvalidInput(field="starts_at", detail=f"With its offset from UTC, at most {DAYS_MAX} days from now.")
     occasion = Occasion(starts_at or now + _AHEAD, time_zone, label or wording.labels()[0])
     for message in Message:
         body = wording.render(message, language, occasion if wording.catalogue()[message].variables else None)

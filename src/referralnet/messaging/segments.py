@@ -33,7 +33,7 @@ def cost(body: str) -> Cost:
     if all(letter in _BASIC or letter in _EXTENDED for letter in body):
         units = [2 if letter in _EXTENDED else 1 for letter in body]
         return Cost(Encoding.GSM_7, sum(units), _segments(units, alone=160, part=153))
-    units = [len(letter.encode("utf-16-le")) // 2 for letter in body]
+    units = [2 if ord(letter) > 0xFFFF else 1 for letter in body]
     return Cost(Encoding.UCS_2, sum(units), _segments(units, alone=70, part=67))
 
 

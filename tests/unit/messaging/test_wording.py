@@ -211,6 +211,7 @@ def test_a_label_outside_the_closed_list_is_refused() -> None:
         ("€" * 81, "GSM-7", 162, 2),
         ("a" * 152 + "€" + "b" * 10, "GSM-7", 164, 2), ("á" * 70, "UCS-2", 70, 1), ("á" * 71, "UCS-2", 71, 2),
         ("😀" * 35, "UCS-2", 70, 1), ("😀" * 67, "UCS-2", 134, 3), ("ñ¿é", "GSM-7", 3, 1),
+        ("\ud800", "UCS-2", 1, 1),
     ],
 )  # fmt: skip
 def test_segments_are_counted_as_carriers_bill_them(body: str, encoding: str, units: int, count: int) -> None:
