@@ -152,7 +152,7 @@ LOOKUPS = {
     "disclosure": ("referral", Thing.OPENED),
     "updateToShare": ("referral", Thing.RECORD),
     "texts": ("referral", Thing.TEXTS),
-    "textsToSurvivor": ("survivor", Thing.TEXTS),
+    "textsToSurvivor": ("survivor", Thing.RECORD),  # of any of her referrals
     "matchNeed": ("need", Thing.RECORD),
     "routingPlan": ("routing", Thing.RECORD),
     "routingPlans": ("survivor", Thing.RECORD),

@@ -477,6 +477,10 @@ def _anything(kind: str) -> Any:
     }.get(kind, "x" if kind == "text" else 1)  # fmt: skip
 
 
+# A mandate that was followed is opened by whoever reads the accounting, and nobody sealed this one.
+_LEFT_EMPTY = {("public.compelled_disclosure", "told_at")}
+
+
 async def _whatever_else_there_is(
     superuser: Connection, world: World, made: Mapping[str, list[dict[str, Any]]]
 ) -> None:
@@ -499,7 +503,9 @@ async def _whatever_else_there_is(
         columns = {column["name"]: column["type"] for column in await superuser.fetch(_COLUMNS, name)}
         for case in world.cases[::2]:
             ids = world.ids[case.number]
-            row: dict[str, Any] = {column: _anything(kind) for column, kind in columns.items()}
+            row: dict[str, Any] = {
+                column: _anything(kind) for column, kind in columns.items() if (name, column) not in _LEFT_EMPTY
+            }
             row |= {"agency_id": world.agency_ids[case.source], "survivor_id": ids["survivor"]}
             if "id" in row:
                 _register(world, name, row["id"], Token(Thing.RECORD, case))
