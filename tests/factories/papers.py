@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -24,8 +25,8 @@ BOTH = (Category.IDENTITY, Category.NEEDS)
 def printed_release(
     *, custodian: str = "Lakeside Center", recipient: str = "Lantern House", **changes: Any
 ) -> PrintedRelease:
-    """A release in force, signed on paper, but for `changes` of its row."""
-    values: dict[str, Any] = {
+    """A release in force, signed on paper, but for `changes` of its row; what is not said here is None."""
+    values: dict[str, Any] = {field.name: None for field in fields(ReleaseRow)} | {
         "id": uuid4(),
         "survivor_id": uuid4(),
         "proposal_id": uuid4(),
@@ -41,11 +42,6 @@ def printed_release(
         "signer": Signer.SURVIVOR,
         "method": Method.WRITTEN,
         "signed_at": NOW - timedelta(days=3),
-        "signature_kind": None,
-        "follows_release_id": None,
-        "succession": None,
-        "ended_at": None,
-        "ended_via": None,
     }
     return PrintedRelease(ReleaseRow(**{**values, **changes}), custodian, recipient, "America/Chicago")
 
