@@ -239,13 +239,16 @@ async def test_whoever_is_no_party_is_told_the_same_as_of_nothing(stage: Stage, 
     assert len(answers) == 1
 
 
-@pytest.mark.rule("A5")
+@pytest.mark.rule("A5", "C6")
 @pytest.mark.parametrize("stepped_up", [None, timedelta(minutes=6)])
-async def test_reading_wants_a_fresh_second_factor(stage: Stage, case: Case, stepped_up: timedelta | None) -> None:
+async def test_reading_wants_a_fresh_second_factor_whether_there_is_something_to_read_or_not(
+    stage: Stage, case: Case, stepped_up: timedelta | None
+) -> None:
     stepped_up_at = None if stepped_up is None else present() - stepped_up
     stale = replace(stage.partners.recipient.intake, stepped_up_at=stepped_up_at)
-    with pytest.raises(StepUpNeeded):
-        await read_as(stage, stale, case.referral_id)
+    for referral_id in (case.referral_id, uuid4()):
+        with pytest.raises(StepUpNeeded):
+            await read_as(stage, stale, referral_id)
 
 
 @pytest.mark.rule("A1")
