@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from referralnet.audit.recording import Action
 from referralnet.referrals.accounting import Standing, compare
@@ -53,15 +52,14 @@ def test_that_notes_were_read_stands_in_the_trail_alone() -> None:
 
 
 @pytest.mark.rule("C11")
-@given(st.lists(st.integers(1, 3), max_size=12), st.lists(st.integers(1, 3), max_size=12))
-def test_nothing_of_either_side_is_lost(trail: list[int], tables: list[int]) -> None:
-    lines = compare(
-        [entry(of, minutes=minute) for minute, of in enumerate(trail)],
-        [entry(of, minutes=minute) for minute, of in enumerate(tables)],
-    )
-    for of in (1, 2, 3):
-        found = [standing for one, standing in lines if one.subject_id == UUID(int=of)]
-        in_trail, in_tables = trail.count(of), tables.count(of)
-        assert found.count(BOTH) == min(in_trail, in_tables)
-        assert found.count(NO_TABLES) == max(0, in_trail - in_tables)
-        assert found.count(NO_TRAIL) == max(0, in_tables - in_trail)
+@pytest.mark.parametrize(("in_trail", "in_tables"), list(product(range(4), repeat=2)))
+def test_nothing_of_either_side_is_lost(in_trail: int, in_tables: int) -> None:
+    """Entries of one thing beside those of another, of which each side has two."""
+    trail = [entry(1, minutes=minute) for minute in range(in_trail)] + [entry(2), entry(2)]
+    tables = [entry(2), entry(2)] + [entry(1, minutes=minute) for minute in range(in_tables)]
+    lines = compare(trail, tables)
+    found = [standing for one, standing in lines if one.subject_id == UUID(int=1)]
+    assert len(lines) == max(in_trail, in_tables) + 2
+    assert found.count(BOTH) == min(in_trail, in_tables)
+    assert found.count(NO_TABLES) == max(0, in_trail - in_tables)
+    assert found.count(NO_TRAIL) == max(0, in_tables - in_trail)
