@@ -17,6 +17,7 @@ from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, UN
 from referralnet.directory.opening_hours import OpenSpan
 from referralnet.directory.taxonomy import above, name_of
 from referralnet.errors import Refusal
+from referralnet.identity.task_kinds import in_words
 
 MINUTES_OF_DAY = 24 * 60
 # As these countries' clocks and calendars read; Spanish as it is written in the United States.
@@ -61,10 +62,10 @@ class Words:
         return str(self._catalogue.ugettext(phrase))
 
     def plain(self, code: str) -> str:
-        """A code in words, e.g. ``on_hold`` -> ``on the waiting list``."""
+        """A code in words, e.g. ``on_hold`` -> ``on the waiting list``; a task's kind as its table has it."""
         if code not in PLAIN and (named := name_of(code, self.language)):
             return named[:1].lower() + named[1:]
-        return self.said(PLAIN.get(code, code.replace("_", " ")))
+        return self.said(PLAIN.get(code) or in_words(code))
 
     def happened(self, event: str) -> str:
         """What an event of a referral's history was, e.g. ``accept`` -> ``accepted``."""

@@ -13,7 +13,8 @@ from referralnet.console.words import Words
 from referralnet.database.acting import AgencyKind, Custodian, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from referralnet.identity.tasks import open_task
+from referralnet.identity.task_kinds import TASK_KINDS
+from referralnet.identity.tasks import ALARMS, open_task
 from referralnet.messaging.claiming import NOT_SENT_TASK
 from referralnet.messaging.inbound import _TASKS
 from referralnet.messaging.outbox import UNSETTLED_TASK
@@ -128,7 +129,7 @@ def test_every_event_status_and_task_has_words() -> None:
     assert all("_" not in Words("en").plain(status) for status in Status)
     of_referrals = {kind for _, kind in [*WAITS_FOR.values(), *TELLS.values()]}
     of_ladder = {rung.tells[1] for rung in LADDER.values() if rung.tells}
-    assert {*_TASKS.values(), *of_referrals, *of_ladder, UNSETTLED_TASK, NOT_SENT_TASK} <= set(phrases.PLAIN)
+    assert {*_TASKS.values(), *of_referrals, *of_ladder, UNSETTLED_TASK, NOT_SENT_TASK, *ALARMS} <= set(TASK_KINDS)
 
 
 @pytest.mark.parametrize(

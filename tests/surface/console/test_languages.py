@@ -29,6 +29,7 @@ from referralnet.errors import InvalidInput, NotFound, NotPermitted
 from referralnet.identity.attempts import TooManyAttempts
 from referralnet.identity.sign_in import SignInRefused
 from referralnet.identity.step_up import StepUpNeeded, StepUpRefused
+from referralnet.identity.task_kinds import TASK_KINDS
 from referralnet.messaging.permission import Withheld
 from referralnet.referrals.lifecycle import CloseReason, Event, Outcome, RejectReason, Status
 from referralnet.survivors.needs import AgeBand, Urgency
@@ -67,6 +68,7 @@ def _first(message: str | tuple[str | None, ...] | None) -> str:
 
 def of_code() -> Iterator[str]:
     yield from (*phrases.PLAIN.values(), *phrases.HAPPENED.values(), *phrases.REASONS.values())
+    yield from (kind.words for kind in TASK_KINDS.values())
     yield from (*phrases.UNITS.values(), *phrases.NARROWS_BY.values(), *told.SENTENCES.values(), *searching.PHRASES)
     yield from (*listing.ON_SHEET.values(), capacity.WRONG_COUNT)
     yield from (name for _, name, *_ in (*MEMBERS, *STRANGERS))

@@ -46,6 +46,7 @@ class Shown:
 class Worklist:
     """What the home page lists; `sent` is newest first, the others as their areas order them."""
 
+    counts: worklists.Counts
     tasks: list[worklists.WorklistRow]
     waiting: list[Shown]
     under_way: list[Shown]
@@ -82,8 +83,9 @@ async def _worklist(session: AsyncSession, actor: Member, now: datetime) -> Work
     def shown(rows: list[reading.ReferralRow]) -> list[Shown]:
         return [Shown(row, histories.get(row.id, []), visits.get(row.id, [])) for row in rows]
 
+    counts = await worklists.counts(session, actor, now=now)
     tasks = await worklists.worklist(session, actor, now=now)
-    return Worklist(tasks, shown(waiting), shown(under_way), shown(sent))
+    return Worklist(counts, tasks, shown(waiting), shown(under_way), shown(sent))
 
 
 async def _received(session: AsyncSession, actor: Member, statuses: tuple[Status, ...]) -> list[reading.ReferralRow]:
