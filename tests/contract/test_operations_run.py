@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
+from uuid import UUID
 
 import pyotp
 import pytest
@@ -23,6 +24,7 @@ from referralnet.database.acting import Operator
 from referralnet.database.transactions import Database
 from referralnet.directory.duplicates import find_duplicates
 from referralnet.encryption.keyring import Keyring
+from referralnet.referrals.sending import Case, draft_referral
 from referralnet.settings import Settings
 from tests.factories.directory import import_folder, write_table
 
@@ -34,6 +36,9 @@ SECOND_COORDINATOR, AGENCY_ADMIN = "june@lantern.example", INTAKE
 # A context names its socket; what is told here is taken from the schema.
 _NEVER_USED = WebSocket({"type": "websocket"}, cast(Any, None), cast(Any, None))
 SENT = f"{COORDINATOR} 01 02 03 04 05 06"
+
+# By tests of their own, or to sign in.
+RUN_APART = {"50", "51", "52", "131", "132", "133"}
 
 # Who runs what, in order; what one answer gives, the next operations take.
 STORIES = {
@@ -170,6 +175,44 @@ async def test_it_can_be_run_as_it_stands(program: Program, story: str) -> None:
     await program.hear()
 
 
+async def test_a_ride_that_the_service_leaves_to_the_sender_is_arranged(program: Program) -> None:
+    """Not by a police unit, which learns nothing of visits: one shelter sends to another."""
+    program.known.clear()
+    sender, service = await program.sign_in(SECOND_COORDINATOR), await program.sign_in("ines@madreselva.example")
+    await program.run("100", sender)
+    program.known |= {
+        "serviceAtLocationId": program.known["otherServiceAtLocationId"],
+        "recipientAgencyId": program.known["otherAgencyId"],
+    }
+    for key in ("02", "04", "05", "06"):
+        await program.run(key, sender)
+    for key in ("08", "10", "131"):
+        await program.run(key, service)
+    await program.run("132", sender)
+
+
+async def test_a_draft_that_an_import_brought_is_sent(program: Program) -> None:
+    program.known.clear()
+    token = await program.sign_in(COORDINATOR)
+    for key in ("01", "02", "04", "05"):
+        await program.run(key, token)
+    actor = await find_actor(program.resources, token)
+    assert actor is not None
+    ids = {name: UUID(program.known[name]) for name in ("survivorId", "needId", "serviceAtLocationId")}
+    async with program.resources.database.transaction(actor) as session:
+        draft = await draft_referral(
+            session,
+            actor,
+            Case(ids["survivorId"], ids["needId"], actor.member_id),
+            ids["serviceAtLocationId"],
+            None,
+            keyring=program.resources.keyring,
+            now=program.resources.clock.now(),
+        )
+    program.known["referralId"] = str(draft.referral_id)
+    await program.run("133", token)
+
+
 async def test_signing_out_is_the_end_of_a_token(program: Program) -> None:
     token = (await program.run("50", None))["signIn"]["token"]
     await program.run("52", token)
@@ -177,7 +220,7 @@ async def test_signing_out_is_the_end_of_a_token(program: Program) -> None:
 
 
 def test_no_operation_is_left_out() -> None:
-    run = {key for story in STORIES.values() for _, key in steps(story)} | {"50", "51", "52"}
+    run = {key for story in STORIES.values() for _, key in steps(story)} | RUN_APART
     assert run == {key.partition("_")[0] for key in OPERATIONS}
 
 

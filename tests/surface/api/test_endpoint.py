@@ -30,8 +30,8 @@ MUTATIONS: dict[str, GraphQLField] = SCHEMA.mutation_type.fields
 WITHOUT_TOKEN = {"signIn"}
 # They end or open something of the session itself; doing so twice is doing it once, or is refused by the code.
 WITHOUT_IDEMPOTENCY_KEY = {"signIn", "signOut", "stepUp"}
-# What somebody without a part in any case may still ask.
-OPEN_TO_ALL_ROLES = {"me", "agencies", "searchServices", "searchFacets", "suggestNames"}
+# What somebody without a part in any case may still ask: of the directory, and of the wording of texts to nobody.
+OPEN_TO_ALL_ROLES = {"me", "agencies", "searchServices", "searchFacets", "suggestNames", "checkLabel", "previewTexts"}
 
 # The network admin's own work: which public records of the directory are one.
 OPEN_TO_NETWORK_ADMINS = {"duplicates", "decideDuplicate"}
