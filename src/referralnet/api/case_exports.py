@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.requests import Request
 from starlette.routing import Route
 
 from referralnet.api.context import Resources
-from referralnet.api.downloads import Download, Downloads, day_asked
+from referralnet.api.downloads import Asked, Download, Downloads
 from referralnet.database.acting import Member
 from referralnet.errors import InvalidInput
 from referralnet.identity.access import Permission
@@ -19,15 +18,15 @@ _ANSWERS = {"": False, "no": False, "yes": True}
 def routes(resources: Resources) -> list[Route]:
     """The referrals that the member's agency made, from one day to another."""
 
-    async def make(session: AsyncSession, actor: Member, request: Request) -> Download:
-        identity = request.query_params.get("identity", "")
+    async def make(session: AsyncSession, actor: Member, asked: Asked) -> Download:
+        identity = asked.query.get("identity", "")
         if identity not in _ANSWERS:
             raise InvalidInput(field="identity", detail="Write yes or no.")
         exported = await export_referrals(
             session,
             actor,
-            day_asked(request, "from"),
-            day_asked(request, "to"),
+            asked.day("from"),
+            asked.day("to"),
             with_identity=_ANSWERS[identity],
             keyring=resources.keyring,
             now=resources.clock.now(),

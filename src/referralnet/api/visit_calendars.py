@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.requests import Request
 from starlette.routing import Route
 
 from referralnet.api.context import Resources
-from referralnet.api.downloads import Download, Downloads, day_asked
+from referralnet.api.downloads import Asked, Download, Downloads
 from referralnet.appointments.calendar_file import MEDIA_TYPE
 from referralnet.appointments.calendars import calendar_of_agency, calendar_of_visit
 from referralnet.clock import Clock
@@ -29,12 +28,12 @@ class _Desk:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def of_visit(self, session: AsyncSession, actor: Member, request: Request) -> Download:
-        appointment_id = request.path_params["appointment_id"]
+    async def of_visit(self, session: AsyncSession, actor: Member, asked: Asked) -> Download:
+        appointment_id = asked.path["appointment_id"]
         content = await calendar_of_visit(session, actor, appointment_id, now=self._clock.now())
         return Download(content, MEDIA_TYPE, "appointment.ics")
 
-    async def of_agency(self, session: AsyncSession, actor: Member, request: Request) -> Download:
-        first_day, last_day = day_asked(request, "from"), day_asked(request, "to")
+    async def of_agency(self, session: AsyncSession, actor: Member, asked: Asked) -> Download:
+        first_day, last_day = asked.day("from"), asked.day("to")
         content = await calendar_of_agency(session, actor, first_day, last_day, now=self._clock.now())
         return Download(content, MEDIA_TYPE, "appointments.ics")
