@@ -13,6 +13,7 @@ from referralnet.database.acting import Custodian
 from referralnet.identity.tasks import ALARMS, list_tasks
 from referralnet.jobs import forget_webhooks, send_webhooks
 from referralnet.partners.delivering import ATTEMPTS_MAX, LEASE, claim, pause_after, settle
+from referralnet.partners.endpoints import disable
 from referralnet.partners.posting import Answer, Posting
 from tests.integration.partners.conftest import Told
 
@@ -63,6 +64,9 @@ async def test_a_partner_that_is_not_there_is_tried_for_three_days_then_turned_o
     async with told.databases["app"].transaction(told.target_admin) as session:
         alarms = await list_tasks(session, kinds=ALARMS)
     assert [(one.kind, one.subject_id) for one in alarms] == [("webhook_failing", webhook_id)]
+    async with told.databases["app"].transaction(told.target_admin) as session:
+        await disable(session, told.target_admin, webhook_id, now=told.clock.now())
+        assert await list_tasks(session, kinds=ALARMS) == [], "who looked into it is not asked again"
 
 
 async def test_a_partner_that_says_it_is_gone_is_asked_no_more(told: Told) -> None:
