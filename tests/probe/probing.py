@@ -112,13 +112,17 @@ class _Draw(_Sweep):
             ((ask, names, _),) = self._chance.choices(asks, weights)
             case = self._chance.choice(self._world.cases)
             await ask(self._actor(case), case, self._chance.choice(names))
+        await self._forget()
 
     async def _forget(self) -> None:
-        """Who was shown identity often enough within the hour is refused all the rest, and nothing more is learned."""
+        """Who was shown identity often enough within the hour is refused all the rest, and nothing more is learned; and
+        where an accounting was asked for, whose books agree in no invented world, an alarm stands on the worklists.
+        """
         superuser = await connect_as_superuser(self._probed.urls)
         try:
             await superuser.execute("set session_replication_role = replica")
             await superuser.execute("delete from audit_event where action in ('disclosure_read', 'survivor_revealed')")
+            await superuser.execute("delete from task where kind = 'accounting_disagrees'")
         finally:
             await superuser.close()
 
