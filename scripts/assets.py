@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from referralnet.console.vendor import FOLDER, HTMX, USWDS
+from referralnet.console.vendor import FOLDER, GRAPHIQL, HTMX, REACT, USWDS
 from scripts.npm import CHECKOUT, PACKAGES, NodeMissing, bring_node, find_node, install, packages_are_there
 
 MAJOR_VERSION_MIN = 18
@@ -37,8 +37,15 @@ USED: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     HTMX: ("htmx.org/dist", ("htmx.min.js",)),
+    GRAPHIQL: ("graphiql", ("graphiql.min.js", "graphiql.min.css")),
+    REACT: ("", ("react/umd/react.production.min.js", "react-dom/umd/react-dom.production.min.js")),
 }
-LICENCES = {USWDS: "@uswds/uswds/LICENSE.md", HTMX: "htmx.org/LICENSE"}
+LICENCES = {
+    USWDS: "@uswds/uswds/LICENSE.md",
+    HTMX: "htmx.org/LICENSE",
+    GRAPHIQL: "graphiql/LICENSE",
+    REACT: "react/LICENSE",
+}
 _GZIPPED = {".css", ".js"}
 
 

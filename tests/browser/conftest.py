@@ -7,9 +7,9 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -34,6 +34,7 @@ from tests.factories.identity import MadeMember, make_member
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 MILLISECONDS_MAX = 20_000
+Environment = Literal["development", "production"]
 
 
 @dataclass
@@ -82,12 +83,27 @@ async def member(owner: Database, keyring: Keyring) -> MadeMember:
 @pytest_asyncio.fixture(scope="module")
 async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
     """The address of a served console, in which it is the evening on which the example's units were counted."""
+    async with served(app, keyring, "production") as address:
+        yield address
+
+
+@pytest_asyncio.fixture(scope="module")
+async def trying_base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
+    """The address of the same console with the pages for trying."""
+    async with served(app, keyring, "development") as address:
+        yield address
+
+
+@asynccontextmanager
+async def served(app: Database, keyring: Keyring, environment: Environment) -> AsyncIterator[str]:
+    """A console on a port of its own, over the database of this module."""
     with socket.socket() as own:
         own.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{own.getsockname()[1]}"
-        settings = Settings(environment="production", secure_cookies=False, public_base_url=address)
+        settings = Settings(environment=environment, secure_cookies=False, public_base_url=address)
         resources = Resources(app, keyring, FixedClock(EVENING), settings)
-        pages = routes(resources, GraphQLEndpoint(build_schema(introspection=False), resources))
+        schema = build_schema(introspection=environment == "development")
+        pages = routes(resources, GraphQLEndpoint(schema, resources))
         web = Starlette(routes=pages, middleware=[Middleware(SecurityHeaders)])
         server = uvicorn.Server(uvicorn.Config(web, log_config=None, access_log=False, lifespan="off"))
         serving = asyncio.create_task(server.serve(sockets=[own]))

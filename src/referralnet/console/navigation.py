@@ -27,7 +27,7 @@ MEMBERS = (
     ("/capacity", "Capacity", Permission.KEEP_CAPACITY),
 )
 """Address, name, and the permission without which it is not offered."""
-TRYING = ("/explorer", "Explorer")
+TRYING = (("/explorer", "Explorer"), ("/graphiql", "GraphiQL"))
 PHONE = ("/phone", "Phone")
 STRANGERS = (("/sign-in", "Sign in"),)
 
@@ -37,7 +37,7 @@ def pages_for(actor: Member | None, desk: Desk, here: str) -> list[PageLink]:
     found = list(STRANGERS)
     if actor is not None:
         found = [(path, name) for path, name, wants in MEMBERS if wants is None or is_permitted(actor, wants)]
-        found += [TRYING] if desk.for_trying else []
+        found += TRYING if desk.for_trying else ()
     found += [PHONE] if desk.phone is not None else []
     return [PageLink(path, name, _is_at(path, here)) for path, name in found]
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from referralnet.console.json_shown import show_json
 from referralnet.console.languages import LANGUAGES, catalogue
-from referralnet.console.vendor import HTMX, USWDS
+from referralnet.console.vendor import GRAPHIQL, HTMX, REACT, USWDS
 from referralnet.console.words import Words
 
 # A page of a public body that nobody wonders about in a history, and that is up wherever the console is used.
@@ -34,7 +34,13 @@ def _templates(language: str) -> Environment:
     # Newstyle: what is filled into a phrase is escaped like everything else.
     templates.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
     templates.globals.update(
-        quick_exit_url=QUICK_EXIT_URL, language=language, languages=LANGUAGES, uswds=USWDS, htmx=HTMX
+        quick_exit_url=QUICK_EXIT_URL,
+        language=language,
+        languages=LANGUAGES,
+        uswds=USWDS,
+        htmx=HTMX,
+        graphiql=GRAPHIQL,
+        react=REACT,
     )
     templates.filters.update(Words(language).filters(), json=show_json)
     return templates

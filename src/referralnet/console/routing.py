@@ -10,7 +10,18 @@ from starlette.staticfiles import StaticFiles
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.console.example import ExampleNetwork, ExamplePhone
-from referralnet.console.pages import capacity, directory, explorer, home, listing, phone, screens, sign_in, step_up
+from referralnet.console.pages import (
+    capacity,
+    directory,
+    explorer,
+    graphiql,
+    home,
+    listing,
+    phone,
+    screens,
+    sign_in,
+    step_up,
+)
 from referralnet.console.serving import Desk, Page, for_members, open_to_all, without_session
 from referralnet.console.vendor import VendorFiles
 
@@ -48,7 +59,12 @@ def routes(
         _members(desk, "/capacity", "POST", capacity.keep),
     ]
     if desk.for_trying:
-        found += [_members(desk, "/explorer", "GET", explorer.show), _members(desk, "/explorer", "POST", explorer.act)]
+        found += [
+            _members(desk, "/explorer", "GET", explorer.show),
+            _members(desk, "/explorer", "POST", explorer.act),
+            _members(desk, "/graphiql", "GET", graphiql.show),
+            _members(desk, "/graphiql", "POST", graphiql.run),
+        ]
     if desk.phone is not None:
         found += [_open(desk, "/phone", "GET", phone.show), _open(desk, "/phone", "POST", phone.write)]
     files = [Mount("/static/vendor", VendorFiles()), Mount("/static", StaticFiles(directory=_STATIC), name="static")]

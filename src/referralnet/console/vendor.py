@@ -1,4 +1,4 @@
-"""The design system's files: whose they are, where they lie, and how they are served (decision 0116)."""
+"""Other people's files: whose they are, where they lie, and how they are served (decision 0116)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from starlette.types import Scope
 FOLDER = Path(__file__).parent / "static" / "vendor"
 USWDS = "uswds-3.14.0"
 HTMX = "htmx-4.0.1"
+GRAPHIQL = "graphiql-4.1.2"
+REACT = "react-18.3.1"
+"""GraphiQL is drawn by it; nothing else is."""
 
 # A working day, and not longer: of all that the console serves these files alone stay in a browser.
 _KEEP = "private, max-age=43200, immutable"

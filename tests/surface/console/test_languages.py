@@ -37,7 +37,7 @@ from tests.factories.identity import MadeMember
 from tests.surface.console.conftest import OpenBrowser
 
 TEMPLATES = Path(words.__file__).parent / "templates"
-FOR_TRYING = {"explorer.html", "phone.html"}
+FOR_TRYING = {"explorer.html", "graphiql.html", "phone.html"}
 """English alone: they are for newcomers to the program, and do not exist in production."""
 REFUSALS = (
     SignInRefused, TooManyAttempts, StepUpNeeded, StepUpRefused, InvalidInput, NotFound, NotPermitted, UnknownZip,

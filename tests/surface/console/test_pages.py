@@ -17,7 +17,7 @@ from referralnet.encryption.keyring import Keyring
 from tests.factories.identity import MadeMember, make_agency, make_member
 from tests.surface.console.conftest import Browser, OpenBrowser
 
-PAGES = ("/", "/step-up", "/directory", "/directory/compare", "/capacity", "/explorer", "/phone")
+PAGES = ("/", "/step-up", "/directory", "/directory/compare", "/capacity", "/explorer", "/graphiql", "/phone")
 OPEN_PAGES = ("/sign-in", "/locked", "/phone")
 STATIC = Path(__file__).parents[3] / "src" / "referralnet" / "console" / "static"
 # What somebody who looks over her shoulder, or through the browser's history, must not read.
@@ -127,7 +127,7 @@ async def test_nothing_is_kept_framed_or_loaded_from_elsewhere(
     assert headers["referrer-policy"] in {"same-origin", "no-referrer"}
 
 
-@pytest.mark.parametrize("path", ["/explorer", "/phone"])
+@pytest.mark.parametrize("path", ["/explorer", "/graphiql", "/phone"])
 async def test_what_is_for_trying_does_not_exist_in_production(
     browser: OpenBrowser, member: MadeMember, path: str
 ) -> None:

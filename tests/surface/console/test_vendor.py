@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from referralnet.console.vendor import HTMX, USWDS
+from referralnet.console.vendor import GRAPHIQL, HTMX, REACT, USWDS
 from scripts.npm import CHECKOUT, bring_node
 from tests.surface.console.conftest import OpenBrowser
 
@@ -18,6 +18,8 @@ def test_the_versions_in_their_addresses_are_those_that_are_brought() -> None:
     wanted = json.loads((CHECKOUT / "package.json").read_text())["dependencies"]
     assert f"uswds-{wanted['@uswds/uswds']}" == USWDS
     assert f"htmx-{wanted['htmx.org']}" == HTMX
+    assert f"graphiql-{wanted['graphiql']}" == GRAPHIQL
+    assert {f"react-{wanted[package]}" for package in ("react", "react-dom")} == {REACT}
 
 
 def test_the_lock_names_no_host_that_files_come_from() -> None:
