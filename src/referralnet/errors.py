@@ -30,11 +30,15 @@ class Refusal(Exception):
         if known is not cls and known.__qualname__ != cls.__qualname__:
             raise TypeError(f"{cls.__name__} and {known.__name__} share the code {cls.code}")
 
+    @classmethod
+    def sentence(cls) -> str:
+        """The docstring's first paragraph: what is said each time."""
+        return " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].split())
+
     @property
     def message(self) -> str:
-        """The docstring's first paragraph, and the detail where there is one."""
-        sentence = " ".join(inspect.cleandoc(type(self).__doc__ or "").split("\n\n")[0].split())
-        return f"{sentence} {self.detail}" if self.detail else sentence
+        """The sentence, and the detail where there is one."""
+        return f"{self.sentence()} {self.detail}" if self.detail else self.sentence()
 
 
 class InvalidInput(Refusal):

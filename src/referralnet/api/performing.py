@@ -15,10 +15,9 @@ from referralnet.api.attempts import record_attempt
 from referralnet.api.context import Info, RequestContext
 from referralnet.api.errors import Refused
 from referralnet.database.acting import Member
-from referralnet.encryption.lookup import lookup_hash
 from referralnet.errors import Refusal
 from referralnet.identity.access import Permission, require
-from referralnet.identity.idempotency import find_result, keep_result
+from referralnet.identity.idempotency import Intention, once
 
 Shown = TypeVar("Shown")
 
@@ -48,23 +47,16 @@ async def perform(
     try:
         require(actor, permission)
         async with context.resources.database.transaction(actor) as session:
-            digest = _content_hash(context, info.field_name, content)
-            result_id = await find_result(session, idempotency_key, info.field_name, digest)
-            if result_id is None:
-                result_id = await act(session, actor)
-                await keep_result(
-                    session, actor, idempotency_key, mutation=info.field_name, content_hash=digest, result_id=result_id
-                )
-            return await show(session, actor, result_id)
+            intention = _intention(context, idempotency_key, info.field_name, content)
+            return await show(session, actor, await once(session, actor, intention, act))
     except Refusal as refusal:
         await record_attempt(context.resources, actor, info.field_name, refusal)
         return Refused.of(refusal)
 
 
-def _content_hash(context: RequestContext, operation: str, content: object) -> bytes:
-    # Keyed: the content may hold identity, and a plain hash of it would be identity too (C5).
+def _intention(context: RequestContext, key: str, operation: str, content: object) -> Intention:
     canonical = orjson.dumps([operation, content], default=_plain, option=orjson.OPT_SORT_KEYS)
-    return lookup_hash(context.resources.keyring, "idempotency", canonical.decode())
+    return Intention.of(context.resources.keyring, key, operation, canonical)
 
 
 def _plain(value: Any) -> Any:

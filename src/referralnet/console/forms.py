@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import ClientDisconnect, Request
 
 FORM_TOKEN = "form_token"  # noqa: S105 (the field's name)
+INTENTION = "intention"
+CODE = "step_up_code"
 FORM_BYTES_MAX = 64 * 1024
-FIELDS_MAX = 40
+FIELDS_MAX = 120
 _OWN_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 
-Form = Mapping[str, str]
+
+class Form(dict[str, str]):
+    """The fields of a form by name; of a name that came several times the last, and `each` has all of them."""
+
+    def __init__(self, fields: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(fields)
+        self._fields = tuple(fields)
+
+    def each(self, name: str) -> list[str]:
+        """All values of a name, as sent: the ticks of a group of boxes."""
+        return [value for field, value in self._fields if field == name]
+
+    def words(self, name: str) -> str | None:
+        """What was typed into a field, without the space around it; None where nothing was."""
+        return self.get(name, "").strip() or None
+
+    @property
+    def pairs(self) -> Sequence[tuple[str, str]]:
+        """Every field, in the order of the page."""
+        return self._fields
 
 
 class FormRefused(Exception):
@@ -67,9 +88,9 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _parse(body: bytes) -> dict[str, str]:
+def _parse(body: bytes) -> Form:
     try:
-        form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+        form = Form(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError:
         raise FormRefused("This was not a form of ours, so nothing was done.") from None
     # No key of a keyboard makes U+0000, and no text of the database holds it.

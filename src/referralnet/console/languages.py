@@ -7,6 +7,7 @@ from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -20,11 +21,14 @@ _ACCEPTED_LETTERS_MAX = 200
 
 @lru_cache
 def catalogue(language: str) -> NullTranslations:
-    """The phrases of a language. A catalogue is read as people keep it: nothing is compiled beforehand."""
+    """The phrases of a language, of all its files, read as people keep them: nothing is compiled beforehand."""
     if language == "en":
         return NullTranslations()
-    with (CATALOGUES / f"{language}.po").open("rb") as file:
-        kept = read_po(file, locale=language)
+    kept = Catalog(locale=language)
+    for file in sorted((CATALOGUES / language).glob("*.po")):
+        with file.open("rb") as part:
+            for message in read_po(part, locale=language):
+                kept[message.id] = message
     compiled = BytesIO()
     write_mo(compiled, kept)
     compiled.seek(0)

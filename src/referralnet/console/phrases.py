@@ -39,6 +39,10 @@ HAPPENED = {
     "consent_withdrawn": "consent withdrawn",
     "mark_entered_in_error": "entered in error",
 }
+REFUSED = {
+    "IDEMPOTENCY_KEY_REUSED": "This was sent before with other words, which were kept. Read and change those.",
+}
+"""Where a refusal's own words are for programs."""
 UNITS = {
     "bed": "beds",
     "crib": "cribs",

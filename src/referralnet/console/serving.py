@@ -8,23 +8,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from referralnet.api.attempts import record_attempt
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint, find_actor
-from referralnet.audit.recording import Action, record
 from referralnet.console import told
+from referralnet.console.addresses import own_address
 from referralnet.console.cookies import Cookie, read_cookie, set_cookie
 from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.console.forms import Form, FormRefused, form_token, read_form
+from referralnet.console.handles import Handles, Kind
 from referralnet.console.languages import choose_language
 from referralnet.console.navigation import pages_for
+from referralnet.console.performing import new_intention
 from referralnet.console.rendering import render
+from referralnet.console.stepping_up import CodeRefused, ask_for_code, prove_by
 from referralnet.console.told import Told
+from referralnet.console.words import Words
 from referralnet.database.acting import Member
 from referralnet.errors import NotFound, NotPermitted, Refusal
+from referralnet.identity.step_up import StepUpNeeded
 
 # With `no-referrer` browsers send `Origin: null` with our own forms; this one tells no other site anything either.
 _REFERRER_POLICY = "same-origin"
@@ -58,6 +66,8 @@ class PageRequest:
     actor: Member | None
     session_token: str | None
     _new_visitor: str | None = field(default=None, init=False)
+    _form: Form | None = field(default=None, init=False)
+    _noted: Refusal | None = field(default=None, init=False)
 
     @property
     def now(self) -> datetime:
@@ -76,13 +86,49 @@ class PageRequest:
         return choose_language(chosen, self.http.headers.get("accept-language", ""))
 
     async def form(self) -> Form:
-        """The form that was sent.
+        """The form that was sent; a code that came with it has opened identity.
 
         Raises:
-            FormRefused: it is not from this browser's own page of ours.
+            FormRefused: it is not from this browser's own page of ours. CodeRefused: the code is not right.
         """
-        base_url = self.desk.resources.settings.public_base_url
-        return await read_form(self.http, secret=self._known_secret(), public_base_url=base_url)
+        form = await self.read_form()
+        await prove_by(self, form)
+        return form
+
+    async def read_form(self) -> Form:
+        """The form that was sent, as it was sent."""
+        if self._form is None:
+            base_url = self.desk.resources.settings.public_base_url
+            self._form = await read_form(self.http, secret=self._known_secret(), public_base_url=base_url)
+        return self._form
+
+    def handle(self, kind: Kind, id: UUID) -> str:  # noqa: A002 (the word of every page)
+        """What stands in an address of this session's pages in place of an id."""
+        return self._handles.of(kind, id)
+
+    def open_handle(self, kind: Kind, given: str) -> UUID:
+        """The id that a handle of this session stands for, or NotFound."""
+        return self._handles.open(kind, given)
+
+    def opened(self, kind: Kind) -> UUID:
+        """The id that the address of this page names, by its handle, or NotFound."""
+        return self.open_handle(kind, self.http.path_params["handle"])
+
+    @property
+    def _handles(self) -> Handles:
+        assert self.session_token is not None
+        return Handles(self.session_token)
+
+    def errors(self, refusal: Refusal) -> dict[str, str]:
+        """A refusal as `parts.html` shows errors: the message by the field at fault, by "" where none is."""
+        return {refusal.field or "": Words(self.language).refused(refusal)}
+
+    async def note_attempt(self, refusal: Refusal) -> None:
+        """Write an attempt that belongs in the trail into it, once, in a transaction of its own."""
+        if self.actor is not None and refusal is not self._noted:
+            self._noted = refusal
+            operation = f"console {self.http.scope['route'].path}"
+            await record_attempt(self.desk.resources, self.actor, operation, refusal)
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page from its template, with what every page has."""
@@ -102,6 +148,8 @@ class PageRequest:
             pages=pages_for(self.actor, self.desk, self.http.url.path),
             idle_seconds=self.desk.resources.settings.session_idle_minutes * 60,
             told=None if said is None else told.SENTENCES[said],
+            handle=self.handle,
+            new_intention=new_intention,
             **values,
         )
         headers = {"referrer-policy": _REFERRER_POLICY, "content-language": self.language, "vary": "accept-language"}
@@ -136,6 +184,12 @@ def _address(http: Request) -> str:
     return f"{http.url.path}?{http.url.query}" if searches else http.url.path
 
 
+def _came_from(http: Request) -> str:
+    """The page whose form was sent, as the browser names it; where it does not, the form's own address."""
+    named = urlsplit(http.headers.get("referer", ""))
+    return own_address(named.path) if named.netloc == http.url.netloc else http.url.path
+
+
 def open_to_all(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:
     """A route's endpoint for a page that needs no sign-in."""
 
@@ -145,21 +199,24 @@ def open_to_all(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Respons
         try:
             return await page(request)
         except FormRefused as refused:
-            return request.page("form_refused.html", 403, message=str(refused))
-        except (NotFound, NotPermitted) as refusal:
-            await _record(request, refusal, page)
-            return request.page("not_found.html", 404)
+            return request.page("form_refused.html", 403, message=str(refused), back=_came_from(http))
+        except CodeRefused as refused:
+            return await ask_for_code(request, refused.refusal)
+        except Refusal as refusal:
+            return await _refuse(request, refusal)
 
     return answer
 
 
-async def _record(request: PageRequest, refusal: Refusal, page: Page) -> None:
-    """Write an attempt that belongs in the trail into it, in a transaction of its own."""
-    if refusal.audited and request.actor is not None:
-        operation = f"console.{page.__name__}"
-        async with request.desk.resources.database.transaction(request.actor) as session:
-            subject = request.actor.member_id
-            await record(session, Action.ATTEMPT_REFUSED, "member", subject, operation=operation, code=refusal.code)
+async def _refuse(request: PageRequest, refusal: Refusal) -> Response:
+    """What a page did not answer itself."""
+    if isinstance(refusal, StepUpNeeded):
+        return await ask_for_code(request)
+    await request.note_attempt(refusal)
+    if isinstance(refusal, NotFound | NotPermitted):
+        return request.page("not_found.html", 404)
+    message = Words(request.language).refused(refusal)
+    return request.page("form_refused.html", 422, message=message, back=_came_from(request.http))
 
 
 def for_members(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Response]]:

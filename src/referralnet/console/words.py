@@ -13,7 +13,7 @@ from babel.dates import format_datetime, format_time
 from babel.numbers import format_decimal
 
 from referralnet.console.languages import catalogue
-from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, UNITS
+from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, REFUSED, UNITS
 from referralnet.directory.opening_hours import OpenSpan
 from referralnet.directory.taxonomy import above, name_of
 from referralnet.errors import Refusal
@@ -159,7 +159,7 @@ class Words:
 
     def refused(self, refusal: Refusal) -> str:
         """A refusal's message, and its detail where there is one."""
-        sentence = self.said(type(refusal)(field=refusal.field).message)
+        sentence = self.said(REFUSED.get(refusal.code, refusal.sentence()))
         return f"{sentence} {self.said(refusal.detail)}" if refusal.detail else sentence
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from referralnet.database.acting import Member
 from referralnet.database.tables import Base
+from referralnet.encryption.keyring import Keyring
+from referralnet.encryption.lookup import lookup_hash
 from referralnet.errors import InvalidInput, Refusal
 
 # A client that was cut off, or a page left open over night, may ask again for so long; what it made is no secret store.
@@ -34,6 +38,48 @@ class IdempotencyKey(Base):
     content_hash: Mapped[bytes]
     result_id: Mapped[UUID]
     created_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Intention:
+    """What somebody means to do once, however often it is sent.
+
+    `content_hash` is keyed: the content may hold identity, and a plain hash of it would be identity too (C5).
+    """
+
+    key: str
+    mutation: str
+    content_hash: bytes
+
+    @classmethod
+    def of(cls, keyring: Keyring, key: str, mutation: str, content: bytes) -> Intention:
+        """An intention of this content, which is the same for the same request."""
+        return cls(key, mutation, lookup_hash(keyring, "idempotency", content.decode()))
+
+
+async def once(
+    session: AsyncSession,
+    actor: Member,
+    intention: Intention,
+    act: Callable[[AsyncSession, Member], Awaitable[UUID]],
+) -> UUID:
+    """What `act` made or changed, now or when the same intention came before (R7).
+
+    Raises:
+        InvalidInput, IdempotencyKeyReused: as `find_result`. And whatever `act` raises: then nothing is kept.
+    """
+    made = await find_result(session, intention.key, intention.mutation, intention.content_hash)
+    if made is None:
+        made = await act(session, actor)
+        await keep_result(
+            session,
+            actor,
+            intention.key,
+            mutation=intention.mutation,
+            content_hash=intention.content_hash,
+            result_id=made,
+        )
+    return made
 
 
 async def find_result(session: AsyncSession, key: str, mutation: str, content_hash: bytes) -> UUID | None:

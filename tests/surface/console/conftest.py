@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import event
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -33,6 +34,7 @@ from tests.factories.identity import PASSWORD, MadeMember, make_agency, make_mem
 BASE = "http://127.0.0.1:8400"
 PHONE_TOKEN = "the phone's token"
 FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
+INTENTION = re.compile(r'name="intention" value="([\w-]{24})"')
 
 
 @dataclass
@@ -50,10 +52,14 @@ class Browser:
         assert found, path
         return found.group(1)
 
-    async def post(self, path: str, *, page: str | None = None, **fields: str) -> httpx2.Response:
-        """Send a form of `page`, or of the page at `path`."""
-        token = await self.token(page or path)
-        return await self.client.post(path, data={"form_token": token, **fields}, headers={"origin": self.origin})
+    async def post(self, path: str, *, page: str | None = None, **fields: str | list[str]) -> httpx2.Response:
+        """Send a form of `page`, or of the page at `path`, as the page gave it but for `fields`."""
+        shown = (await self.get(page or path)).text
+        return await self.send(path, {**hidden(shown), **fields})
+
+    async def send(self, path: str, fields: dict[str, str | list[str]]) -> httpx2.Response:
+        """Send these fields, with what they were sent for already."""
+        return await self.client.post(path, data=fields, headers={"origin": self.origin})
 
     @property
     def origin(self) -> str:
@@ -61,6 +67,13 @@ class Browser:
 
     async def sign_in(self, member: MadeMember) -> httpx2.Response:
         return await self.post("/sign-in", login=member.login, password=member.password)
+
+
+def hidden(html: str) -> dict[str, str | list[str]]:
+    """What the first form of a page that changes something brings by itself."""
+    token, intention = FORM_TOKEN.search(html), INTENTION.search(html)
+    assert token
+    return {"form_token": token.group(1), **({"intention": intention.group(1)} if intention else {})}
 
 
 OpenBrowser = Callable[..., Browser]
@@ -97,6 +110,21 @@ async def browser(
 async def member(owner: Database, keyring: Keyring) -> MadeMember:
     """A coordinator who can sign in."""
     return await make_member(owner, keyring, await make_agency(owner), (Role.COORDINATOR,))
+
+
+@contextmanager
+def statements(app: Database) -> Iterator[list[str]]:
+    """The SQL that the application sends meanwhile, one entry for each statement."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        sent.append(statement)
+
+    event.listen(app.engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(app.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def sign_in_as(browser: Browser, app: Database, actor: Member, clock: FixedClock) -> Browser:

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
+import referralnet
+from referralnet import console
 from referralnet.appointments.tables import AppointmentStatus
-from referralnet.console import forms, phrases, searching, told, words
+from referralnet.console import forms, phrases, told, words
 from referralnet.console.languages import CATALOGUES, LANGUAGES, catalogue, choose_language
 from referralnet.console.navigation import MEMBERS, STRANGERS
 from referralnet.console.pages import capacity, listing
 from referralnet.console.words import Words
 from referralnet.database.acting import AgencyKind, Role
-from referralnet.directory.capacity import CountChanged
 from referralnet.directory.freshness import FRESH_FOR
 from referralnet.directory.opening_hours import OpenSpan
-from referralnet.directory.places import UnknownZip
 from referralnet.directory.ranking import REASONS
 from referralnet.directory.search_query import ACCESSIBILITY, COSTS, GENDERS
-from referralnet.errors import InvalidInput, NotFound, NotPermitted
-from referralnet.identity.attempts import TooManyAttempts
-from referralnet.identity.sign_in import SignInRefused
-from referralnet.identity.step_up import StepUpNeeded, StepUpRefused
+from referralnet.errors import Refusal
 from referralnet.identity.task_kinds import TASK_KINDS
 from referralnet.messaging.permission import Withheld
 from referralnet.referrals.lifecycle import CloseReason, Event, Outcome, RejectReason, Status
@@ -39,19 +40,37 @@ from tests.surface.console.conftest import OpenBrowser
 TEMPLATES = Path(words.__file__).parent / "templates"
 FOR_TRYING = {"explorer.html", "graphiql.html", "phone.html"}
 """English alone: they are for newcomers to the program, and do not exist in production."""
-REFUSALS = (
-    SignInRefused, TooManyAttempts, StepUpNeeded, StepUpRefused, InvalidInput, NotFound, NotPermitted, UnknownZip,
-    CountChanged,
+OF_PROGRAMS = (
+    "partners", "cli", "directory.undoing", "directory.custody", "directory.exporting", "directory.import_lock",
+    "referrals.changes",
 )  # fmt: skip
-"""What the pages that there are may tell."""
+"""Where refusals come from that no page tells."""
 CODES = (
     *Status, *Role, *AgencyKind, *ACCESSIBILITY, *COSTS, *GENDERS, *Urgency, *RejectReason, *CloseReason, *Outcome,
     *AppointmentStatus, *Withheld, *AgeBand,
 )  # fmt: skip
 
 
+def refusals() -> dict[str, type[Refusal]]:
+    """Every refusal that a page may tell, by its code."""
+    for module in pkgutil.walk_packages(referralnet.__path__, "referralnet."):
+        if not module.name.endswith("__main__") and ".migrations." not in module.name:
+            importlib.import_module(module.name)
+    ours = {code: kind for code, kind in Refusal.registry.items() if kind.__module__.startswith("referralnet.")}
+    return {code: kind for code, kind in ours.items() if not kind.__module__[12:].startswith(OF_PROGRAMS)}
+
+
+def spanish() -> list[Message]:
+    """Every message of the Spanish files."""
+    found: list[Message] = []
+    for path in sorted((CATALOGUES / "es").glob("*.po")):
+        with path.open("rb") as file:
+            found += [message for message in read_po(file, locale="es") if message.id]
+    return found
+
+
 def of_templates() -> Iterator[str]:
-    for file in sorted(TEMPLATES.glob("*.html")):
+    for file in sorted(TEMPLATES.rglob("*.html")):
         if file.name not in FOR_TRYING:
             with file.open("rb") as template:
                 yield from [_first(message) for _, _, message, _ in babel_extract(template, _CALLS, (), _LIKE_OURS)]
@@ -69,11 +88,13 @@ def _first(message: str | tuple[str | None, ...] | None) -> str:
 def of_code() -> Iterator[str]:
     yield from (*phrases.PLAIN.values(), *phrases.HAPPENED.values(), *phrases.REASONS.values())
     yield from (kind.words for kind in TASK_KINDS.values())
-    yield from (*phrases.UNITS.values(), *phrases.NARROWS_BY.values(), *told.SENTENCES.values(), *searching.PHRASES)
+    yield from (*phrases.UNITS.values(), *phrases.NARROWS_BY.values(), *told.SENTENCES.values())
     yield from (*listing.ON_SHEET.values(), capacity.WRONG_COUNT)
     yield from (name for _, name, *_ in (*MEMBERS, *STRANGERS))
     yield from (phrases.PLAIN.get(code, code.replace("_", " ")) for code in CODES)
-    yield from (refusal().message for refusal in REFUSALS)
+    yield from (phrases.REFUSED.get(code, refusal.sentence()) for code, refusal in refusals().items())
+    for name in sorted(module.name for module in pkgutil.walk_packages(console.__path__, "referralnet.console.")):
+        yield from getattr(importlib.import_module(name), "PHRASES", ())
     for module in (forms, words):
         source = inspect.getsource(module)
         yield from re.findall(r'(?:FormRefused|self\.said)\(\s*"([^"]+)"', source)
@@ -84,8 +105,8 @@ def of_code() -> Iterator[str]:
 def test_no_phrase_is_without_its_spanish() -> None:
     wanted = {*of_templates(), *of_code()}
     assert len(wanted) > 200
-    spanish = catalogue("es")
-    assert sorted(phrase for phrase in wanted if spanish.ugettext(phrase) == phrase and phrase not in SAME) == []
+    known = catalogue("es")
+    assert sorted(phrase for phrase in wanted if known.ugettext(phrase) == phrase and phrase not in SAME) == []
 
 
 SAME = {"Error"}
@@ -93,14 +114,16 @@ SAME = {"Error"}
 
 
 def test_the_catalogue_holds_nothing_that_no_page_says() -> None:
-    with (CATALOGUES / "es.po").open("rb") as file:
-        kept = read_po(file, locale="es")
-    ids = {message.id[0] if isinstance(message.id, tuple) else message.id for message in kept if message.id}
-    assert ids - {*of_templates(), *of_code()} == set()
-    assert not any(message.fuzzy for message in kept if message.id)
+    ids = [message.id[0] if isinstance(message.id, tuple) else message.id for message in spanish()]
+    assert [phrase for phrase, times in Counter(ids).items() if times > 1] == []
+    assert set(ids) - {*of_templates(), *of_code()} == set()
+    assert not any(message.fuzzy for message in spanish())
 
 
-@pytest.mark.parametrize("name", sorted(file.name for file in TEMPLATES.glob("*.html") if file.name not in FOR_TRYING))
+@pytest.mark.parametrize(
+    "name",
+    sorted(str(file.relative_to(TEMPLATES)) for file in TEMPLATES.rglob("*.html") if file.name not in FOR_TRYING),
+)
 def test_no_template_has_words_of_its_own_that_nobody_translates(name: str) -> None:
     text = (TEMPLATES / name).read_text()
     text = re.sub(r"\{% block kind %\}.*?\{% endblock %\}", " ", text)
@@ -115,9 +138,8 @@ def test_what_is_filled_in_is_named_the_same_in_both() -> None:
         each = [texts] if isinstance(texts, str) else list(texts or ())
         return {frozenset(re.findall(r"%\((\w+)\)s", text)) for text in each}
 
-    with (CATALOGUES / "es.po").open("rb") as file:
-        for message in read_po(file, locale="es"):
-            assert not message.id or names(message.id) == names(message.string), message.id
+    for message in spanish():
+        assert names(message.id) == names(message.string), message.id
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from referralnet.console.rendering import QUICK_EXIT_URL
 from referralnet.database.acting import Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from tests.factories.identity import MadeMember, make_agency, make_member
-from tests.surface.console.conftest import Browser, OpenBrowser
+from tests.surface.console.conftest import Browser, OpenBrowser, statements
 
 PAGES = ("/", "/step-up", "/directory", "/directory/compare", "/capacity", "/explorer", "/graphiql", "/phone")
 OPEN_PAGES = ("/sign-in", "/locked", "/phone")
@@ -199,14 +198,6 @@ async def test_a_page_is_a_few_statements(
     page = browser()
     await page.sign_in(both)
     await page.get(path)
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        sent.append(statement)
-
-    event.listen(app.engine.sync_engine, "before_cursor_execute", note)
-    try:
+    with statements(app) as sent:
         assert (await page.get(path)).status_code == 200
-    finally:
-        event.remove(app.engine.sync_engine, "before_cursor_execute", note)
     assert 0 < len(sent) <= most, f"{len(sent)}: " + "\n".join(sent)
