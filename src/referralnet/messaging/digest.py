@@ -18,7 +18,7 @@ from referralnet.messaging.permission import Withheld, why_not_at_all
 from referralnet.messaging.policy import NEWS_APART, NEWS_GATHERS_FOR, NEWS_WITHIN
 from referralnet.messaging.scheduling import schedule_text, tell_not_texted
 from referralnet.messaging.tables import SENT_OR_SENDING, TextMessage
-from referralnet.messaging.windows import next_slot, read_windows
+from referralnet.messaging.windows import Slot, next_slot, read_windows
 from referralnet.messaging.wording import Message
 
 
@@ -35,16 +35,20 @@ async def plan_digest(session: AsyncSession, survivor_id: UUID, *, now: datetime
     if against is Withheld.RELEASE_ENDED:
         return 0  # nothing that she may be told of
     if against is None:
-        last = await _last_at(session, survivor_id)
-        since = now + NEWS_GATHERS_FOR if last is None else max(now + NEWS_GATHERS_FOR, last + NEWS_APART)
-        windows, zone = read_windows(contact.safe_windows), ZoneInfo(contact.time_zone)
-        slot = next_slot(windows, zone, since=since, until=since + NEWS_WITHIN)
+        slot = digest_slot(contact, now, await _last_at(session, survivor_id))
         if slot is not None:
             message = Message.STATUS_DIGEST
             return await schedule_text(session, contact, message, slot, subject_id=survivor_id, occurrence={}, now=now)
         against = Withheld.WINDOW_GONE
     await tell_not_texted(session, contact.agency_id, "survivor", survivor_id, against, now=now)
     return 0
+
+
+def digest_slot(contact: Contact, now: datetime, last: datetime | None) -> Slot | None:
+    """Her first safe hour after more news was waited for, a day or more after the `last` text. Pure."""
+    since = now + NEWS_GATHERS_FOR if last is None else max(now + NEWS_GATHERS_FOR, last + NEWS_APART)
+    windows, zone = read_windows(contact.safe_windows), ZoneInfo(contact.time_zone)
+    return next_slot(windows, zone, since=since, until=since + NEWS_WITHIN)
 
 
 async def why_no_digest(session: AsyncSession, contact: Contact, now: datetime) -> Withheld | None:

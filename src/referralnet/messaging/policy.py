@@ -12,8 +12,8 @@ URGENT, ROUTINE = 0, 1
 # What is told must be news: a text that something is off or moved goes before a text that nothing has changed.
 PRIORITY: Mapping[Message, int] = {Message.APPOINTMENT_CHANGED: URGENT, Message.APPOINTMENT_CANCELLED: URGENT}
 
-# How long before an appointment she is reminded of it, in her next safe window.
-REMINDERS_BEFORE = (timedelta(hours=24), timedelta(hours=2))
+# How many hours before an appointment she is reminded of it, in her next safe window; whole days go by her clock.
+REMINDERS_HOURS_BEFORE = (24, 2)
 
 # Of the news that she chose to be told of: how long more of it is waited for, how far apart two texts are at least, and
 # how long news is news. What counts as news, the database says (the trigger `tell_news`).

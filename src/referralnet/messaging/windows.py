@@ -12,7 +12,8 @@ EARLIEST = time(8)
 LATEST = time(21)
 # Shorter than this is too tight for a carrier to deliver in: the window counts as gone.
 SPAN_SECONDS_MIN = 60
-_LOOK_AHEAD_DAYS = 8
+# From the evening before, whose window may reach over midnight, to the same weekday a week later.
+_LOOK_AHEAD_DAYS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def next_slot(windows: Sequence[SafeWindow], zone: ZoneInfo, *, since: datetime,
 
     No windows means never: what the survivor has not called safe is not safe.
     """
+    since, until = since.astimezone(UTC), until.astimezone(UTC)
     first_day = since.astimezone(zone).date() - timedelta(days=1)
     days = min((until - since).days + 3, _LOOK_AHEAD_DAYS)
     for start, end in _merged(windows, zone, first_day, days):
@@ -54,6 +56,18 @@ def next_slot(windows: Sequence[SafeWindow], zone: ZoneInfo, *, since: datetime,
         if (send_before - due_at).total_seconds() >= SPAN_SECONDS_MIN:
             return Slot(due_at, send_before)
     return None
+
+
+def before(starts_at: datetime, hours: int, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) so many hours before another: whole days by her clock, what is less by the time that passes.
+
+    "The day before" is the same hour on the wall, also where the day between has 23 hours or 25; where that hour does
+    not exist or comes twice, the earlier reading.
+    """
+    if hours % 24:
+        return starts_at.astimezone(UTC) - timedelta(hours=hours)
+    wall = starts_at.astimezone(zone).replace(tzinfo=None) - timedelta(hours=hours)
+    return min(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def slot_now(windows: Sequence[SafeWindow], zone: ZoneInfo, now: datetime, until: datetime) -> Slot | None:

@@ -88,6 +88,17 @@ def test_a_window_over_midnight_belongs_to_the_evening_it_starts_on() -> None:
     assert (second.due_at, second.send_before) == (local(2026, 3, 3, 8), local(2026, 3, 3, 9))
 
 
+@pytest.mark.rule("M2")
+@pytest.mark.parametrize(("start", "end"), [(time(9), time(10)), (time(22), time(8, 30))])
+def test_the_only_hour_of_her_week_comes_again_a_week_later(start: time, end: time) -> None:
+    once = [SafeWindow(frozenset({0}), start, end)]
+    first = next_slot(once, CHICAGO, since=local(2026, 3, 2, 0), until=local(2026, 4, 2))
+    assert first is not None
+    second = next_slot(once, CHICAGO, since=first.send_before, until=local(2026, 4, 2))
+    assert second is not None
+    assert second.due_at.astimezone(CHICAGO) == first.due_at.astimezone(CHICAGO) + timedelta(days=7)
+
+
 def test_windows_that_touch_are_one_so_that_a_text_is_not_squeezed_against_the_seam() -> None:
     touching = [SafeWindow(EVERY_DAY, time(9), time(12)), SafeWindow(EVERY_DAY, time(12), time(15))]
     slot = next_slot(touching, CHICAGO, since=local(2026, 3, 2, 11, 59, 30), until=local(2026, 3, 3))
