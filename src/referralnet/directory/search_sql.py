@@ -43,7 +43,7 @@ _PHONE = """
 
 _ADDRESS = """
     left join lateral (
-        select address_1, city, state_province, postal_code from address
+        select id, address_1, city, state_province, postal_code from address
          where address.location_id = at.location_id and address.gone_at is null and not e.confidential
          order by address.address_type <> 'physical', address.id
          limit 1
@@ -101,7 +101,7 @@ def _search(shape: Shape) -> str:
            e.area, e.categories, e.languages, e.takes_children, e.minimum_age, e.maximum_age, e.place_note,
            {matched_words} as matched_words,
            {_TEXTS},
-           front.number as phone, street is not null as has_address, street.address_1, street.city,
+           front.number as phone, street.id is not null as has_address, street.address_1, street.city,
            street.state_province, street.postal_code
       from page
       join directory_listing e on e.service_at_location_id = page.service_at_location_id

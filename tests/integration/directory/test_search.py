@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
-from referralnet.database.acting import Member
+from referralnet.database.acting import Member, Operator
 from referralnet.database.transactions import Database
 from referralnet.directory.entry_rows import load_entry_for_referral
 from referralnet.directory.places import UnknownZip
@@ -179,3 +180,19 @@ async def test_a_bound_that_is_passed_is_named(
 @pytest.mark.parametrize("words", ["' or true --", "a & | !", '"unclosed', "%_\\", "-shelter", ":*"])
 async def test_words_with_signs_are_words(app: Database, stranger: Member, words: str) -> None:
     assert isinstance(await find(app, stranger, DirectoryQuery(words=words)), list)
+
+
+async def test_an_address_of_which_only_the_city_is_known_is_told(
+    app: Database, owner: Database, stranger: Member
+) -> None:
+    query = DirectoryQuery(zip_code="61101", within_kilometers=20)
+    known = next(hit for hit in await find(app, stranger, query) if hit.address is not None)
+    async with owner.transaction(Operator()) as session:
+        bare = text("update address set address_1 = null, postal_code = null where address_1 = :street returning id")
+        assert known.address is not None
+        await session.execute(bare, {"street": known.address.address_1})
+    told = next(
+        hit for hit in await find(app, stranger, query) if hit.service_at_location_id == known.service_at_location_id
+    )
+    assert told.address is not None
+    assert (told.address.address_1, told.address.city) == (None, known.address.city)
