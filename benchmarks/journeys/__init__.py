@@ -1,0 +1,1 @@
+"""Three journeys through the API, beside the same questions asked in other ways: `python -m benchmarks.journeys`."""
