@@ -34,12 +34,13 @@ from referralnet.encryption.keyring_file import KeyringFile
 from referralnet.encryption.kms_keyring import KmsKeyring, connect, read_root
 from referralnet.hsds.endpoints import routes as hsds_routes
 from referralnet.jobs.work import Work
-from referralnet.messaging.carriers.choosing import choose_carrier, webhook_token
+from referralnet.messaging.carriers import recording
+from referralnet.messaging.carriers.choosing import answered_webhooks, choose_carrier
 from referralnet.messaging.sending import Sender
 from referralnet.papers.endpoints import routes as paper_routes
 from referralnet.partners.posting import Posting
 from referralnet.settings import Settings, private_webhooks
-from referralnet.webhooks import twilio as webhooks
+from referralnet.webhooks import carriers as webhooks
 
 
 class SettingMissing(Exception):
@@ -133,10 +134,9 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
     _refuse_recording_in_production(settings)
     schema = build_schema(introspection=settings.environment == "development", compiled=settings.compile_operations)
     endpoint, socket = GraphQLEndpoint(schema, resources), SubscriptionSocket(schema, resources)
-    token = webhook_token(settings, resources.keyring)
     phone = None
-    if settings.carrier == "recording":
-        phone = ExamplePhone(settings.data_folder, token, settings.public_base_url)
+    if settings.carrier == recording.NAME:
+        phone = ExamplePhone(settings.data_folder, recording.token(resources.keyring), settings.public_base_url)
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint.answer, methods=["POST"]),
         WebSocketRoute("/graphql", socket.serve),
@@ -145,7 +145,7 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
             resources.database,
             resources.keyring,
             resources.clock,
-            auth_token=token,
+            answered_webhooks(settings, resources.keyring),
             public_base_url=settings.public_base_url,
         ),
         *paper_routes(resources),

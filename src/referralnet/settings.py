@@ -94,7 +94,7 @@ class Settings(BaseSettings):
         False,
         description="Webhooks may also go to http and to addresses that are not public. In development alone.",
     )
-    carrier: Literal["recording", "twilio"] = Field(
+    carrier: Literal["recording", "twilio", "vonage"] = Field(
         "recording", description="Who moves the texts. The recording carrier reaches no phone: it is for trying."
     )
     carrier_timeout_seconds: float = Field(
@@ -109,6 +109,13 @@ class Settings(BaseSettings):
         None, description="The number that texts come from, without a Messaging Service."
     )
     twilio_base_url: str | None = Field(None, description="Another server that speaks Twilio's API, for tests.")
+    vonage_api_key: str | None = Field(None, description="The Vonage account.")
+    vonage_api_secret: SecretStr | None = Field(None, description="The account's secret.")
+    vonage_signature_secret: SecretStr | None = Field(
+        None, description="The account's signature secret, by which webhooks are verified."
+    )
+    vonage_from_number: str | None = Field(None, description="The number that texts come from.")
+    vonage_base_url: str | None = Field(None, description="Another server that speaks Vonage's API, for tests.")
     texts_at_once: int = Field(4, ge=1, le=100, description="Calls to the carrier a worker makes at the same time.")
     text_lease_seconds: float = Field(
         30.0,

@@ -16,18 +16,23 @@ from referralnet.messaging.sending import Sender
 class NoCarrier:
     """Fails the test of a job that wants to text."""
 
+    name = "none"
     timeout_seconds = 1.0
+    lists = True
 
-    async def send(self, to: str, body: str, *, callback_url: str, validity_seconds: int) -> Accepted:
-        del to, body, callback_url, validity_seconds
+    async def send(self, to: str, body: str, *, reference: str, callback_url: str, validity_seconds: int) -> Accepted:
+        del to, body, reference, callback_url, validity_seconds
         raise AssertionError("nothing is to be sent here")
 
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
         del to, since
         raise AssertionError("nothing is to be asked here")
 
-    async def erase(self, sid: str) -> None:
-        del sid
+    def knows(self, sid: str) -> bool:
+        return bool(sid)
+
+    async def erase(self, sid: str, *, inbound: bool) -> None:
+        del sid, inbound
         raise AssertionError("nothing is to be erased here")
 
     async def close(self) -> None:

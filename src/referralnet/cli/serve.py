@@ -17,7 +17,7 @@ def serve(
 
     from referralnet.app import SettingMissing
     from referralnet.encryption.keyring import KeyringUnusable
-    from referralnet.messaging.carriers.choosing import CarrierNotSet
+    from referralnet.messaging.carriers import CarrierNotSet
 
     settings = load_settings()
     try:

@@ -83,17 +83,19 @@ def answer(
 ) -> None:
     """Write from an example phone to the running network (recording carrier only)."""
     from referralnet.app import load_keyring
-    from referralnet.messaging.carriers.choosing import webhook_token
-    from referralnet.messaging.carriers.recording import write_from_phone
+    from referralnet.messaging.carriers.recording import NAME, token, write_from_phone
 
     settings = load_settings()
-    if settings.carrier != "recording":
+    if settings.carrier != NAME:
         typer.echo("Only the recording carrier has example phones.", err=True)
         raise typer.Exit(2)
-    token = webhook_token(settings, load_keyring(settings))
     status = run_command(
         write_from_phone(
-            settings.data_folder, number=number, body=body, auth_token=token, public_base_url=settings.public_base_url
+            settings.data_folder,
+            number=number,
+            body=body,
+            auth_token=token(load_keyring(settings)),
+            public_base_url=settings.public_base_url,
         )
     )
     typer.echo(f"The network answered {status}.")

@@ -13,7 +13,7 @@ app = typer.Typer(invoke_without_command=True, help="The worker: texts, deadline
 def worker() -> None:
     """Work until SIGTERM, then finish what is under way. Any number of workers may run."""
     from referralnet.logging import configure_logging
-    from referralnet.messaging.carriers.choosing import CarrierNotSet
+    from referralnet.messaging.carriers import CarrierNotSet
 
     settings = load_settings()
     configure_logging(settings.log_level)

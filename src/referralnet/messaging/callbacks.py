@@ -15,41 +15,21 @@ from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.identity.tasks import settle_tasks
+from referralnet.messaging.carriers import Report
 from referralnet.messaging.claiming import NOT_SENT_TASK, number_of_text
 from referralnet.messaging.outbox import UNSETTLED_TASK, DueText, tell_a_person
 from referralnet.messaging.suppressing import OPTED_OUT_AT_CARRIER, suppress
 from referralnet.messaging.tables import CarrierCallback, TextMessage, TextState
 
-# How far along each state is. A report moves a text only to a higher rank; `delivered` is the last word, even when
-# late.
+# How far along each state is. A report moves a text only to a higher rank, and no two have the same, so that the order
+# in which reports come decides nothing; `delivered` is the last word, even when late.
 RANK = {
     TextState.ACCEPTED: 1,
     TextState.SENT: 2,
-    TextState.UNDELIVERED: 3,
     TextState.FAILED: 3,
-    TextState.DELIVERED: 4,
+    TextState.UNDELIVERED: 4,
+    TextState.DELIVERED: 5,
 }
-REPORTED = {
-    "accepted": TextState.ACCEPTED,
-    "scheduled": TextState.ACCEPTED,
-    "queued": TextState.ACCEPTED,
-    "sending": TextState.ACCEPTED,
-    "sent": TextState.SENT,
-    "delivered": TextState.DELIVERED,
-    "read": TextState.DELIVERED,
-    "undelivered": TextState.UNDELIVERED,
-    "failed": TextState.FAILED,
-    "canceled": TextState.FAILED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One verified status of one text."""
-
-    carrier_sid: str
-    status: str
-    error_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +63,11 @@ async def unhandled_callbacks(session: AsyncSession, *, first: int = 500) -> Seq
         .limit(first)
     )
     return [
-        StoredReport(row.id, DueText(row.text_id, row.agency_id), Report(row.carrier_sid, row.status, row.error_code))
+        StoredReport(
+            row.id,
+            DueText(row.text_id, row.agency_id),
+            Report(row.carrier_sid, TextState(row.status), row.error_code),
+        )
         for row in rows
     ]
 
@@ -112,10 +96,10 @@ async def apply_report(
     Returns:
         False where another transaction holds the text and the report has to wait.
     """
-    reported = REPORTED.get(report.status)
+    reported = report.state
     exists = await session.scalar(select(TextMessage.id).where(TextMessage.id == text.id))
-    if reported is None or exists is None:
-        return True  # nothing of ours, or a status that says nothing
+    if exists is None:
+        return True  # nothing of ours
     locked = select(TextMessage).where(TextMessage.id == text.id).with_for_update(skip_locked=True)
     row = (await session.scalars(locked)).one_or_none()
     if row is None:
@@ -142,7 +126,5 @@ async def apply_report(
         number = await number_of_text(session, row, keyring)
         await suppress(session, lookup_hash(keyring, "phone", number), via="carrier", now=now)
     if reported in (TextState.UNDELIVERED, TextState.FAILED):
-        await tell_a_person(
-            session, text.agency_id, NOT_SENT_TASK, text.id, report.error_code or report.status, now=now
-        )
+        await tell_a_person(session, text.agency_id, NOT_SENT_TASK, text.id, report.error_code or reported, now=now)
     return True

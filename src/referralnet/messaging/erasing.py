@@ -28,6 +28,10 @@ from referralnet.messaging.sending import Sender
 from referralnet.messaging.tables import InboundText, TextMessage, TextState
 
 NOT_ERASED_TASK = "text_not_erased"
+ANOTHER_CARRIERS = "another_carriers"
+"""It is with a carrier that was chosen before: there, a person has to erase it."""
+NEVER_REPORTED = "never_reported"
+"""Nobody knows what the carrier calls it, or whether it has it."""
 AT_ONCE_MAX = 200
 """Of each kind in one look. Fewer were due where fewer were erased, or the carrier is to be asked again later."""
 
@@ -41,6 +45,10 @@ class _Remote:
     id: UUID
     sid: str | None
     text: DueText | None
+
+    @property
+    def is_inbound(self) -> bool:
+        return self.text is None
 
     @property
     def table(self) -> type[InboundText | TextMessage]:
@@ -83,17 +91,25 @@ async def erase_at_carrier(sender: Sender) -> int:
     for remote in due:
         try:
             for sid in await _sids(sender, remote):
-                await sender.carrier.erase(sid)
+                await _erase(sender, sid, inbound=remote.is_inbound)
         except Busy:
             break
         except Ambiguous:
             await _note(sender, remote, erase_tried_at=now)
         except Refused as refused:
-            await _note(sender, remote, refused.code, erase_tried_at=now)
+            # What is never reported cannot be found later either: a person was told, and here it need not wait.
+            done = {"carrier_erased_at": now} if refused.code == NEVER_REPORTED else {"erase_tried_at": now}
+            await _note(sender, remote, refused.code, **done)
         else:
             await _note(sender, remote, carrier_erased_at=now)
             erased += 1
     return erased
+
+
+async def _erase(sender: Sender, sid: str, *, inbound: bool) -> None:
+    if not sender.carrier.knows(sid):
+        raise Refused(ANOTHER_CARRIERS)
+    await sender.carrier.erase(sid, inbound=inbound)
 
 
 def _is_over(now: datetime) -> ColumnElement[bool]:
@@ -148,6 +164,8 @@ async def _at_carrier(session: AsyncSession, now: datetime) -> list[_Remote]:
 async def _sids(sender: Sender, remote: _Remote) -> Sequence[str]:
     if remote.sid is not None or remote.text is None:
         return [remote.sid] if remote.sid else []
+    if not sender.carrier.lists:
+        raise Refused(NEVER_REPORTED)
     # Nobody could say which of several alike it is. All of them are old by now: none is needed any more.
     return [found.sid for found in await alike_at_carrier(sender, remote.text)]
 

@@ -11,24 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.encryption.sealing import open_sealed, seal
-from referralnet.messaging.callbacks import Report
+from referralnet.messaging.carriers import Report, Written
 from referralnet.messaging.tables import CarrierCallback, InboundText
 
 INBOUND_KEY = "inbound texts"
 """The keyring derives the key of what came in under this name: whose it is, is known only once it is read."""
 
 
-async def keep_inbound(
-    session: AsyncSession, keyring: Keyring, *, carrier_sid: str, number: str, body: str, now: datetime
-) -> None:
+async def keep_inbound(session: AsyncSession, keyring: Keyring, written: Written, *, now: datetime) -> None:
     """Store a text that came in; the same one a second time changes nothing."""
     inbound_id, key = uuid4(), keyring.derive(INBOUND_KEY)
     values = {
         "id": inbound_id,
-        "carrier_sid": carrier_sid,
-        "from_lookup": lookup_hash(keyring, "phone", number),
-        "from_sealed": seal(key, number, f"inbound_text.from_sealed:{inbound_id}"),
-        "body_sealed": seal(key, body, f"inbound_text.body_sealed:{inbound_id}"),
+        "carrier_sid": written.carrier_sid,
+        "from_lookup": lookup_hash(keyring, "phone", written.number),
+        "from_sealed": seal(key, written.number, f"inbound_text.from_sealed:{inbound_id}"),
+        "body_sealed": seal(key, written.body, f"inbound_text.body_sealed:{inbound_id}"),
         "received_at": now,
     }
     await session.execute(insert(InboundText).values(values).on_conflict_do_nothing().inline())
@@ -40,7 +38,7 @@ async def keep_callback(session: AsyncSession, *, text_id: UUID, report: Report,
         "id": uuid4(),
         "text_id": text_id,
         "carrier_sid": report.carrier_sid,
-        "status": report.status,
+        "status": report.state,
         "error_code": report.error_code,
         "received_at": now,
     }

@@ -15,8 +15,8 @@ from referralnet.encryption.data_keys import KeyGone
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.sealing import open_sealed
 from referralnet.messaging import outbox
-from referralnet.messaging.callbacks import Report, apply_report
-from referralnet.messaging.carriers import Ambiguous, Busy, RemoteText
+from referralnet.messaging.callbacks import apply_report
+from referralnet.messaging.carriers import Ambiguous, Busy, RemoteText, Report
 from referralnet.messaging.claiming import body_place, key_of_text, to_place
 from referralnet.messaging.outbox import DueText
 from referralnet.messaging.sending import Sender
@@ -63,8 +63,10 @@ async def settle_by_listing(sender: Sender, *, unlisted_seconds: float) -> int:
         to do.
 
     Returns:
-        how many were settled.
+        how many were settled; none where the carrier has no list, and its reports alone settle.
     """
+    if not sender.carrier.lists:
+        return 0
     async with sender.database.transaction(Dispatcher()) as session:
         settled_before = sender.clock.now() - _LIST_LAG
         # Without a number there is nothing to look for any more.
@@ -115,7 +117,7 @@ async def _settle(sender: Sender, unsettled: _Unsettled, unlisted_seconds: float
     now = sender.clock.now()
     async with sender.database.transaction(unsettled.text.custody) as session:
         if len(mine) == 1:
-            report = Report(mine[0].sid, mine[0].status, None)
+            report = Report(mine[0].sid, mine[0].state or TextState.ACCEPTED, mine[0].error_code)
             return int(await apply_report(session, unsettled.text, report, keyring=sender.keyring, now=now))
         if mine or now - unsettled.unknown_since < timedelta(seconds=unlisted_seconds):
             return 0  # two alike, or too early to say: the person who was told decides

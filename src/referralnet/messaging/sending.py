@@ -17,7 +17,7 @@ from referralnet.database.acting import Dispatcher
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.messaging import outbox
-from referralnet.messaging.carriers import STATUS_PATH, Accepted, Ambiguous, Busy, Carrier, Refused
+from referralnet.messaging.carriers import Accepted, Ambiguous, Busy, Carrier, Refused, webhook_path
 from referralnet.messaging.claiming import NOT_SENT_TASK, claim_text
 from referralnet.messaging.outbox import Claim, DueText
 from referralnet.messaging.permit import may_send
@@ -58,7 +58,8 @@ class Sender:
         """Where the carrier reports on this text: it names the outbox row, so that an unanswered call can be
         settled.
         """
-        return f"{self.public_base_url.rstrip('/')}{STATUS_PATH}?text={claim.text.id}"
+        path = webhook_path(self.carrier.name, "status")
+        return f"{self.public_base_url.rstrip('/')}{path}?text={claim.text.id}"
 
 
 async def send_due(
@@ -118,7 +119,11 @@ async def _hand_over(sender: Sender, session: AsyncSession, claim: Claim, now: d
         # Cut off here as well: a carrier whose own limit fails may not outlive the lease.
         async with asyncio.timeout(sender.carrier.timeout_seconds + _MARGIN_SECONDS):
             accepted = await sender.carrier.send(
-                claim.to, claim.body, callback_url=sender.callback_url(claim), validity_seconds=validity_seconds
+                claim.to,
+                claim.body,
+                reference=str(claim.text.id),
+                callback_url=sender.callback_url(claim),
+                validity_seconds=validity_seconds,
             )
     except Refused as refused:
         return await _refused(sender, session, claim, refused)

@@ -27,6 +27,7 @@ from referralnet.database.migrating import migrate
 from referralnet.database.transactions import Database
 from referralnet.encryption.held_keyring import HeldKeyring
 from referralnet.logging import configure_logging
+from referralnet.messaging.carriers import Written
 from referralnet.messaging.receiving import keep_inbound
 from referralnet.settings import Settings
 from referralnet.survivors.aliases import AliasKind, NewAlias
@@ -122,10 +123,8 @@ async def _plant(app: Database, actor: Member, keyring: HeldKeyring, canaries: C
                 await keep_contact_plan(session, actor, survivor_id, plan, keyring=keyring, now=present())
     async with app.transaction(actor) as session:
         for phone, word in zip(canaries.phones[:50], canaries.words[:50], strict=True):
-            await keep_inbound(
-                session, keyring, carrier_sid=f"SM{len(word)}{phone[-6:]}x", number=f"+1{phone}", body=word,
-                now=present(),
-            )  # fmt: skip
+            written = Written(f"SM{len(word)}{phone[-6:]}x", f"+1{phone}", word)
+            await keep_inbound(session, keyring, written, now=present())
 
 
 def _survivor(canaries: Canaries) -> NewSurvivor:

@@ -30,7 +30,9 @@ class RememberingCarrier:
     way.
     """
 
+    name: str = "remembering"
     timeout_seconds: float = 10.0
+    lists: bool = True
     sent: list[tuple[str, str, int]] = field(default_factory=list)
     listed: list[RemoteText] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
@@ -38,19 +40,24 @@ class RememberingCarrier:
     fails_with: Exception | None = None
     before_answer: Callable[[], Awaitable[None]] | None = None
 
-    async def send(self, to: str, body: str, *, callback_url: str, validity_seconds: int) -> Accepted:
+    async def send(self, to: str, body: str, *, reference: str, callback_url: str, validity_seconds: int) -> Accepted:
+        assert callback_url.endswith(f"/webhooks/remembering/status?text={reference}")
         if self.before_answer is not None:
             await self.before_answer()
         if self.fails_with is not None:
             raise self.fails_with
         self.sent.append((to, body, validity_seconds))
-        return Accepted(f"SM{len(self.sent)}-{callback_url[-36:]}")
+        return Accepted(f"SM{len(self.sent)}-{reference}")
 
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
         del since  # the tests list what they mean
         return [remote for remote in self.listed if remote.to == to]
 
-    async def erase(self, sid: str) -> None:
+    def knows(self, sid: str) -> bool:
+        return sid.startswith("SM")
+
+    async def erase(self, sid: str, *, inbound: bool) -> None:
+        del inbound
         if self.erase_fails_with is not None:
             raise self.erase_fails_with
         self.erased.append(sid)

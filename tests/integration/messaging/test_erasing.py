@@ -15,11 +15,11 @@ from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.jobs import apply_callbacks, erase_texts, read_inbound, send_texts
 from referralnet.jobs.work import Work
-from referralnet.messaging.callbacks import Report
-from referralnet.messaging.carriers import Ambiguous, Busy, Refused, RemoteText
+from referralnet.messaging.carriers import Ambiguous, Busy, Refused, RemoteText, Report, Written
 from referralnet.messaging.policy import ERASED_AGAIN_AFTER, KEPT_AFTER_LAST_STATUS, SILENT_AFTER
 from referralnet.messaging.receiving import keep_callback, keep_inbound
 from referralnet.messaging.sending import Sender
+from referralnet.messaging.tables import TextState
 from referralnet.messaging.wording import Message, Occasion, render
 from tests.factories.messaging import Case
 from tests.integration.messaging.conftest import Desk, RememberingCarrier
@@ -42,7 +42,7 @@ async def sent(desk: Desk, work: Work, case: Case, status: str | None = None) ->
     )
     if status is not None:
         async with desk.app.transaction(Nobody()) as session:
-            report = Report(row["carrier_sid"] or f"SM{uuid4().hex}", status, None)
+            report = Report(row["carrier_sid"] or f"SM{uuid4().hex}", TextState(status), None)
             await keep_callback(session, text_id=row["id"], report=report, now=desk.clock.now())
         await apply_callbacks.run(work)
     return row
@@ -101,7 +101,8 @@ async def test_what_nobody_could_settle_is_looked_for_at_the_carrier_before_it_i
     carrier.fails_with = None
     body = render(Message.APPOINTMENT_SET, "en", Occasion(case.starts_at, "America/Chicago", "calendar"))
     carrier.listed = [
-        RemoteText(sid, case.phone, said, "delivered") for sid, said in (("SMa", body), ("SMb", body), ("SMc", "else"))
+        RemoteText(sid, case.phone, said, TextState.DELIVERED)
+        for sid, said in (("SMa", body), ("SMb", body), ("SMc", "else"))
     ]
     desk.clock.advance(SILENT_AFTER + MOMENT)
     carrier.erase_fails_with = Busy(1)
@@ -138,12 +139,12 @@ async def test_what_came_in_and_the_answer_to_it_are_erased_as_well(
 ) -> None:
     sid, waiting = f"SM{uuid4().hex}", f"SM{uuid4().hex}"
     async with app.transaction(Nobody()) as session:
-        await keep_inbound(session, keyring, carrier_sid=sid, number="+13125559931", body="stop", now=clock.now())
+        await keep_inbound(session, keyring, Written(sid, "+13125559931", "stop"), now=clock.now())
     await read_inbound.run(work)
     await send_texts.run(work)
     clock.advance(SILENT_AFTER + MOMENT)
     async with app.transaction(Nobody()) as session:
-        await keep_inbound(session, keyring, carrier_sid=waiting, number="+13125559932", body="1", now=clock.now())
+        await keep_inbound(session, keyring, Written(waiting, "+13125559932", "1"), now=clock.now())
     await erase_texts.run(work)
     kept = await desk.look(
         "select carrier_sid from inbound_text where from_lookup is not null or body_sealed is not null"

@@ -12,6 +12,7 @@ from referralnet.database.acting import Custodian, Nobody
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.jobs import read_inbound, send_texts
 from referralnet.jobs.work import Work
+from referralnet.messaging.carriers import Written
 from referralnet.messaging.receiving import keep_inbound
 from referralnet.messaging.sending import Sender
 from referralnet.survivors.sealed_fields import load_survivor_key, seal_field
@@ -27,9 +28,7 @@ def work(sender: Sender) -> Work:
 
 async def write(desk: Desk, work: Work, number: str, body: str) -> None:
     async with desk.app.transaction(Nobody()) as session:
-        await keep_inbound(
-            session, work.keyring, carrier_sid=f"SM{uuid4().hex}", number=number, body=body, now=desk.clock.now()
-        )
+        await keep_inbound(session, work.keyring, Written(f"SM{uuid4().hex}", number, body), now=desk.clock.now())
     assert await read_inbound.run(work) == 1
     assert await read_inbound.run(work) == 0
 

@@ -11,13 +11,13 @@ import pytest
 from referralnet.database.acting import Nobody
 from referralnet.jobs import apply_callbacks, send_texts, settle_unknown, sweep_leases
 from referralnet.jobs.work import Work
-from referralnet.messaging.callbacks import Report
 from referralnet.messaging.cancelling import cancel_texts
-from referralnet.messaging.carriers import Ambiguous, RemoteText
+from referralnet.messaging.carriers import Ambiguous, RemoteText, Report
 from referralnet.messaging.claiming import claim_text
 from referralnet.messaging.outbox import DueText
 from referralnet.messaging.receiving import keep_callback
 from referralnet.messaging.sending import Sender
+from referralnet.messaging.tables import TextState
 from tests.factories.messaging import Case
 from tests.integration.messaging.conftest import Desk, RememberingCarrier
 
@@ -31,7 +31,9 @@ async def report(
     desk: Desk, work: Work, text_id: UUID, status: str, *, sid: str, error_code: str | None = None
 ) -> None:
     async with desk.app.transaction(Nobody()) as session:
-        await keep_callback(session, text_id=text_id, report=Report(sid, status, error_code), now=desk.clock.now())
+        await keep_callback(
+            session, text_id=text_id, report=Report(sid, TextState(status), error_code), now=desk.clock.now()
+        )
     await apply_callbacks.run(work)
 
 
@@ -65,7 +67,7 @@ async def test_reports_in_the_wrong_order_and_twice_leave_the_best_news(desk: De
     await send_texts.run(work)
     (row,) = await desk.look("select carrier_sid from text_message where id = $1", text_id)
     seen = []
-    for status in ("undelivered", "delivered", "sent", "delivered", "undelivered", "queued"):
+    for status in ("undelivered", "delivered", "sent", "delivered", "undelivered", "accepted"):
         await report(desk, work, text_id, status, sid=row["carrier_sid"])
         seen.append(await state(desk, text_id))
     assert seen == ["undelivered"] + ["delivered"] * 5
@@ -91,8 +93,8 @@ async def test_the_carriers_list_settles_an_unknown_text_it_holds(
     text_id = await unknown_text(desk, case, work, carrier)
     body = "Calendar: you are down for Thu, Mar 5 at 9:00 AM. Reply 1 yes, 2 call me, 3 bad time. STOP ends texts."
     carrier.listed = [
-        RemoteText("SM-found", case.phone, body, "delivered"),
-        RemoteText("SM-x", case.phone, "other", "sent"),
+        RemoteText("SM-found", case.phone, body, TextState.DELIVERED),
+        RemoteText("SM-x", case.phone, "other", TextState.SENT),
     ]
     desk.clock.advance(timedelta(seconds=30))
     assert await settle_unknown.run(work) == 1

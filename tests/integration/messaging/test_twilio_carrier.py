@@ -66,7 +66,7 @@ async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[TwilioCarrier]]
 
 async def send(carrier: TwilioCarrier) -> str:
     accepted = await carrier.send(
-        "+13125550100", "a", callback_url="http://127.0.0.1:1/?text=1", validity_seconds=90_000
+        "+13125550100", "a", reference="1", callback_url="http://127.0.0.1:1/?text=1", validity_seconds=90_000
     )
     return accepted.sid
 
@@ -140,7 +140,7 @@ async def test_erasing_redacts_the_body_and_deletes_the_record(
         asked.append((request.method, request.path.rpartition("/")[2], dict(await request.post())))
         return web.json_response({"sid": "SM1"}) if request.method == "POST" else web.Response(status=204)
 
-    await (await serve(take)).erase("SM1")
+    await (await serve(take)).erase("SM1", inbound=False)
     assert asked == [("POST", "SM1.json", {"Body": ""}), ("DELETE", "SM1.json", {})]
 
 
@@ -153,9 +153,9 @@ async def test_what_the_carrier_would_not_erase_is_not_taken_for_erased(
     serve: Callable[[Handler], Awaitable[TwilioCarrier]], handler: Handler, expected: type[Exception]
 ) -> None:
     with pytest.raises(expected):
-        await (await serve(handler)).erase("SM1")
+        await (await serve(handler)).erase("SM1", inbound=False)
 
 
 @pytest.mark.rule("M10")
 async def test_a_record_that_is_gone_already_is_erased(serve: Callable[[Handler], Awaitable[TwilioCarrier]]) -> None:
-    await (await serve(answers(404, 20404))).erase("SM1")
+    await (await serve(answers(404, 20404))).erase("SM1", inbound=False)

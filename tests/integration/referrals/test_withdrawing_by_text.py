@@ -16,6 +16,7 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.jobs import plan_texts, read_inbound
 from referralnet.jobs.work import Work
+from referralnet.messaging.carriers import Written
 from referralnet.messaging.receiving import keep_inbound
 from referralnet.referrals.answering import accept
 from referralnet.referrals.visiting import schedule_visit
@@ -51,8 +52,7 @@ async def told(app: Database, network: Network, keyring: Keyring, work: Work, ph
 
 async def write(app: Database, work: Work, phone: str, body: str) -> None:
     async with app.transaction(Nobody()) as session:
-        carrier_sid = f"SM{uuid4().hex}"
-        await keep_inbound(session, work.keyring, carrier_sid=carrier_sid, number=phone, body=body, now=present())
+        await keep_inbound(session, work.keyring, Written(f"SM{uuid4().hex}", phone, body), now=present())
     assert await read_inbound.run(work) == 1
 
 

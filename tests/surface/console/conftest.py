@@ -27,8 +27,9 @@ from referralnet.database.acting import Member, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.sessions import SessionKind, open_session
+from referralnet.messaging.carriers.recording import RecordingWebhooks
 from referralnet.settings import Settings
-from referralnet.webhooks import twilio as webhooks
+from referralnet.webhooks import carriers as webhooks
 from tests.factories.identity import PASSWORD, MadeMember, make_agency, make_member
 
 BASE = "http://127.0.0.1:8400"
@@ -97,7 +98,7 @@ async def browser(
             resources = Resources(app, keyring, now, Settings(**values))
             endpoint = GraphQLEndpoint(build_schema(introspection=False), resources)
             pages = routes(resources, endpoint, example, ExamplePhone(tmp_path, PHONE_TOKEN, base))
-            inbound = webhooks.routes(app, keyring, now, auth_token=PHONE_TOKEN, public_base_url=base)
+            inbound = webhooks.routes(app, keyring, now, [RecordingWebhooks(PHONE_TOKEN)], public_base_url=base)
             web = Starlette(routes=[*pages, *inbound], middleware=[Middleware(SecurityHeaders)])
             client = httpx2.AsyncClient(transport=httpx2.ASGITransport(web), base_url=base)
             stack.push_async_callback(client.aclose)

@@ -43,13 +43,13 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 async def test_texts_stand_by_number_oldest_first(browser: OpenBrowser, carrier: RecordingCarrier) -> None:
     for number, body in ((NUMBER, "first"), ("+13125550187", "elsewhere"), (NUMBER, "second")):
-        await carrier.send(number, body, callback_url=NOWHERE, validity_seconds=60)
+        await carrier.send(number, body, reference="1", callback_url=NOWHERE, validity_seconds=60)
     shown = (await browser().get("/phone")).text
     assert shown.index("+1 312-555-0142") < shown.index("first") < shown.index("second") < shown.index("elsewhere")
 
 
 async def test_a_text_is_shown_as_text_whoever_wrote_it(browser: OpenBrowser, carrier: RecordingCarrier) -> None:
-    await carrier.send(NUMBER, "<script>alert(1)</script>", callback_url=NOWHERE, validity_seconds=60)
+    await carrier.send(NUMBER, "<script>alert(1)</script>", reference="1", callback_url=NOWHERE, validity_seconds=60)
     shown = (await browser().get("/phone")).text
     assert "<script>alert" not in shown
     assert "&lt;script&gt;alert" in shown

@@ -13,7 +13,10 @@ from starlette.applications import Starlette
 from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from referralnet.webhooks.twilio import routes
+from referralnet.messaging.carriers import Webhooks
+from referralnet.messaging.carriers.recording import RecordingWebhooks
+from referralnet.messaging.carriers.twilio import TwilioWebhooks
+from referralnet.webhooks.carriers import routes
 from tests.emulated_twilio import AUTH_TOKEN
 
 
@@ -22,7 +25,8 @@ async def our_address(app: Database, keyring: Keyring, clock: FixedClock) -> Asy
     """Our webhooks on a real server."""
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    application = Starlette(routes=routes(app, keyring, clock, auth_token=AUTH_TOKEN, public_base_url=address))
+    carriers: list[Webhooks] = [TwilioWebhooks(AUTH_TOKEN), RecordingWebhooks(AUTH_TOKEN)]
+    application = Starlette(routes=routes(app, keyring, clock, carriers, public_base_url=address))
     server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_level="error"))
     serving = asyncio.create_task(server.serve([listener]))
     yield address

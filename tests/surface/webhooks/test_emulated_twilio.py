@@ -12,7 +12,7 @@ from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.jobs import apply_callbacks, erase_texts, plan_texts, read_inbound, send_texts
 from referralnet.jobs.work import Work
-from referralnet.messaging.carriers import INBOUND_PATH
+from referralnet.messaging.carriers import webhook_path
 from referralnet.messaging.carriers.twilio import TwilioCarrier
 from referralnet.messaging.notices import NoticeKind, write_notice
 from referralnet.messaging.policy import SILENT_AFTER
@@ -39,7 +39,7 @@ async def test_a_text_goes_out_its_reports_come_back_and_her_one_confirms(
             session, kind=NoticeKind.APPOINTMENT_SET, custodian_agency_id=case.agency_id, referral_id=case.referral_id,
             appointment_id=case.appointment_id, starts_at=case.starts_at, time_zone="America/Chicago", now=clock.now(),
         )  # fmt: skip
-    with EmulatedTwilio(tmp_path, our_address + INBOUND_PATH) as twilio:
+    with EmulatedTwilio(tmp_path, our_address + webhook_path("twilio", "inbound")) as twilio:
         carrier = TwilioCarrier(ACCOUNT_SID, AUTH_TOKEN, from_number=OUR_NUMBER, base_url=twilio.base_url)
         work = Work(Sender(worker, carrier, keyring, clock, our_address), texts_at_once=2, text_unlisted_seconds=900)
         assert await plan_texts.run(work) == 3
@@ -54,7 +54,7 @@ async def test_a_text_goes_out_its_reports_come_back_and_her_one_confirms(
                 state = await db.fetchval("select state from text_message where carrier_sid = $1", message["sid"])
             assert state == expected
         (listed,) = await carrier.list_recent(case.phone, clock.now())
-        assert (listed.sid, listed.body, listed.status) == (message["sid"], message["body"], "sent")
+        assert (listed.sid, listed.body, listed.state) == (message["sid"], message["body"], "sent")
 
         clock.advance(timedelta(minutes=2))
         await twilio.write(case.phone, "1")

@@ -9,7 +9,7 @@ from uuid import uuid4
 from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from referralnet.messaging.carriers import STATUS_PATH
+from referralnet.messaging.carriers import webhook_path
 from referralnet.messaging.carriers.recording import RecordingCarrier, read_phone, write_from_phone
 from tests.databases import DatabaseUrls
 from tests.emulated_twilio import AUTH_TOKEN
@@ -22,14 +22,16 @@ async def test_a_text_stands_on_the_phone_and_is_reported_sent_then_delivered(
     database_urls: DatabaseUrls, our_address: str, tmp_path: Path, clock: FixedClock
 ) -> None:
     carrier, text_id = RecordingCarrier(tmp_path, auth_token=AUTH_TOKEN), uuid4()
-    url = f"{our_address}{STATUS_PATH}?text={text_id}"
-    accepted = await carrier.send(PHONE, "Calendar: a note", callback_url=url, validity_seconds=600)
+    url = our_address + webhook_path("recording", "status")
+    accepted = await carrier.send(
+        PHONE, "Calendar: a note", reference=str(text_id), callback_url=url, validity_seconds=600
+    )
     await carrier.close()
     (shown,) = read_phone(tmp_path)
     assert (shown.number, shown.body, shown.incoming) == (PHONE, "Calendar: a note", True)
     (listed,) = await carrier.list_recent(PHONE, shown.at - timedelta(minutes=1))
     assert listed.sid == accepted.sid
-    await carrier.erase(accepted.sid)
+    await carrier.erase(accepted.sid, inbound=False)
     assert await carrier.list_recent(PHONE, shown.at - timedelta(minutes=1)) == []
     assert read_phone(tmp_path) == [shown], "what is on a phone, no carrier erases"
     async with superuser(database_urls) as db:
@@ -39,7 +41,7 @@ async def test_a_text_stands_on_the_phone_and_is_reported_sent_then_delivered(
 
 async def test_a_text_whose_report_cannot_be_delivered_was_sent_all_the_same(tmp_path: Path) -> None:
     carrier = RecordingCarrier(tmp_path, auth_token=AUTH_TOKEN)
-    await carrier.send(PHONE, "a", callback_url="http://127.0.0.1:9/", validity_seconds=600)
+    await carrier.send(PHONE, "a", reference="1", callback_url="http://127.0.0.1:9/", validity_seconds=600)
     await carrier.close()
     assert len(read_phone(tmp_path)) == 1
 

@@ -15,9 +15,8 @@ from referralnet.clock import FixedClock
 from referralnet.database.acting import Nobody
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from referralnet.messaging.carriers import SIGNATURE_HEADER
-from referralnet.messaging.carriers.twilio import signature_of
-from referralnet.webhooks.twilio import BODY_BYTES_MAX, routes
+from referralnet.messaging.carriers.twilio import SIGNATURE_HEADER, TwilioWebhooks, signature_of
+from referralnet.webhooks.carriers import BODY_BYTES_MAX, routes
 from tests.databases import DatabaseUrls
 from tests.factories.messaging import superuser
 
@@ -31,7 +30,7 @@ REPORT = {"MessageSid": "SM2", "MessageStatus": "delivered"}
 
 @pytest.fixture
 async def web(app: Database, keyring: Keyring, clock: FixedClock) -> AsyncIterator[httpx2.AsyncClient]:
-    application = Starlette(routes=routes(app, keyring, clock, auth_token=TOKEN, public_base_url=PUBLIC))
+    application = Starlette(routes=routes(app, keyring, clock, [TwilioWebhooks(TOKEN)], public_base_url=PUBLIC))
     # As behind a proxy: the server sees another name than the one the carrier signed.
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(application), base_url="http://10.0.0.7:8400"

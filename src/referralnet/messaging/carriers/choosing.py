@@ -1,27 +1,23 @@
-"""Which carrier moves the texts, and the token its webhooks are signed with, from the settings."""
+"""Which carriers there are, which one moves the texts, and whose webhooks are answered, from the settings."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from referralnet.encryption.keyring import Keyring
-from referralnet.messaging.carriers import Carrier
-from referralnet.messaging.carriers.recording import RecordingCarrier
-from referralnet.messaging.carriers.twilio import TwilioCarrier
+from referralnet.messaging.carriers import Carrier, CarrierNotSet, Webhooks, recording, twilio, vonage
 from referralnet.settings import Settings
 
-
-class CarrierNotSet(Exception):
-    """A setting of the chosen carrier is missing."""
-
-
-def webhook_token(settings: Settings, keyring: Keyring) -> str:
-    """What a webhook's signature is verified with: Twilio's token, or for the recording carrier one of our own
-    keyring.
-    """
-    if settings.carrier == "recording":
-        return keyring.derive("recording carrier").material.hex()
-    if settings.twilio_auth_token is None:
-        raise CarrierNotSet("REFERRALNET_TWILIO_AUTH_TOKEN is missing")
-    return settings.twilio_auth_token.get_secret_value()
+CARRIERS: Mapping[str, Callable[[Settings, Keyring], Carrier]] = {
+    recording.NAME: recording.carrier,
+    twilio.NAME: twilio.carrier,
+    vonage.NAME: vonage.carrier,
+}
+_WEBHOOKS: Mapping[str, Callable[[Settings, Keyring], Webhooks]] = {
+    recording.NAME: recording.webhooks,
+    twilio.NAME: twilio.webhooks,
+    vonage.NAME: vonage.webhooks,
+}
 
 
 def choose_carrier(settings: Settings, keyring: Keyring) -> Carrier:
@@ -30,20 +26,21 @@ def choose_carrier(settings: Settings, keyring: Keyring) -> Carrier:
     Raises:
         CarrierNotSet: one of its settings is missing.
     """
-    token = webhook_token(settings, keyring)
-    if settings.carrier == "recording":
-        return RecordingCarrier(settings.data_folder, auth_token=token)
-    sender = settings.twilio_messaging_service_sid or settings.twilio_from_number
-    if not settings.twilio_account_sid or not sender:
-        raise CarrierNotSet(
-            "Twilio wants REFERRALNET_TWILIO_ACCOUNT_SID, and"
-            " REFERRALNET_TWILIO_MESSAGING_SERVICE_SID or REFERRALNET_TWILIO_FROM_NUMBER"
-        )
-    return TwilioCarrier(
-        settings.twilio_account_sid,
-        token,
-        messaging_service_sid=settings.twilio_messaging_service_sid,
-        from_number=settings.twilio_from_number,
-        timeout_seconds=settings.carrier_timeout_seconds,
-        base_url=settings.twilio_base_url,
-    )
+    return CARRIERS[settings.carrier](settings, keyring)
+
+
+def answered_webhooks(settings: Settings, keyring: Keyring) -> list[Webhooks]:
+    """The chosen carrier's, and those of each other whose settings are still there: after a change of carrier a STOP to
+    the number of before counts as well, and so does what became of the last texts.
+
+    Raises:
+        CarrierNotSet: a setting of the chosen one is missing.
+    """
+    answered = [_WEBHOOKS[settings.carrier](settings, keyring)]
+    for name, make in _WEBHOOKS.items():
+        if name not in (settings.carrier, recording.NAME):
+            try:
+                answered.append(make(settings, keyring))
+            except CarrierNotSet:
+                continue
+    return answered

@@ -5,23 +5,44 @@ signed.
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import aiohttp
 
-from referralnet.messaging.carriers import INBOUND_PATH, SIGNATURE_HEADER, Accepted, RemoteText
-from referralnet.messaging.carriers.twilio import signature_of
+from referralnet.encryption.keyring import Keyring
+from referralnet.messaging.carriers import Accepted, Posted, RemoteText, Report, Written, webhook_path
+from referralnet.messaging.tables import TextState
+from referralnet.settings import Settings
 
+NAME = "recording"
+SIGNATURE_HEADER = "X-ReferralNet-Signature"
 PHONE_FILE = "phone.jsonl"
 ERASED_FILE = "erased-at-carrier.txt"
-OUR_NUMBER = "+15005550006"
+_SID = "RT"
 _CALLBACK_TIMEOUT_SECONDS = 5
+
+
+def carrier(settings: Settings, keyring: Keyring) -> RecordingCarrier:
+    """Of the settings."""
+    return RecordingCarrier(settings.data_folder, auth_token=token(keyring))
+
+
+def webhooks(_settings: Settings, keyring: Keyring) -> RecordingWebhooks:
+    """Of the keyring."""
+    return RecordingWebhooks(token(keyring))
+
+
+def token(keyring: Keyring) -> str:
+    """What the example phone signs with: one of our own keyring."""
+    return keyring.derive("recording carrier").material.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +76,20 @@ def _keep(folder: Path, line: PhoneText) -> None:
         os.close(handle)
 
 
-async def _post_signed(auth_token: str, url: str, form: Mapping[str, str]) -> int:
-    headers = {SIGNATURE_HEADER: signature_of(auth_token, url, form)}
+async def _post_signed(auth_token: str, url: str, told: Mapping[str, str]) -> int:
+    body = json.dumps(told, ensure_ascii=False).encode()
+    headers = {SIGNATURE_HEADER: signature_of(auth_token, url, body), "Content-Type": "application/json"}
     timeout = aiohttp.ClientTimeout(total=_CALLBACK_TIMEOUT_SECONDS)
     async with (
         aiohttp.ClientSession(timeout=timeout) as http,
-        http.post(url, data=form, headers=headers) as answer,
+        http.post(url, data=body, headers=headers) as answer,
     ):
         return answer.status
+
+
+def signature_of(auth_token: str, url: str, body: bytes) -> str:
+    """The value of X-ReferralNet-Signature: an HMAC (SHA-256) over the address, a line feed, and the body."""
+    return hmac.digest(auth_token.encode(), url.encode() + b"\n" + body, "sha256").hex()
 
 
 async def write_from_phone(folder: Path, *, number: str, body: str, auth_token: str, public_base_url: str) -> int:
@@ -71,16 +98,18 @@ async def write_from_phone(folder: Path, *, number: str, body: str, auth_token: 
     Returns:
         the webhook's HTTP status.
     """
-    line = PhoneText(f"SM{uuid4().hex}", number, body, incoming=False, at=datetime.now(UTC))
+    line = PhoneText(f"{_SID}{uuid4().hex}", number, body, incoming=False, at=datetime.now(UTC))
     _keep(folder, line)
-    form = {"MessageSid": line.sid, "From": number, "To": OUR_NUMBER, "Body": body}
-    return await _post_signed(auth_token, public_base_url.rstrip("/") + INBOUND_PATH, form)
+    written = {"sid": line.sid, "from": number, "body": body}
+    return await _post_signed(auth_token, public_base_url.rstrip("/") + webhook_path(NAME, "inbound"), written)
 
 
 class RecordingCarrier:
     """For trying ReferralNet: keeps each text in a file and reports it as sent, then delivered."""
 
+    name = NAME
     timeout_seconds = 5.0
+    lists = True
 
     def __init__(self, folder: Path, *, auth_token: str) -> None:
         """
@@ -92,20 +121,20 @@ class RecordingCarrier:
         self._auth_token = auth_token
         self._reports: set[asyncio.Task[None]] = set()
 
-    async def send(self, to: str, body: str, *, callback_url: str, validity_seconds: int) -> Accepted:
+    async def send(self, to: str, body: str, *, reference: str, callback_url: str, validity_seconds: int) -> Accepted:
         """See `Carrier.send`."""
         del validity_seconds  # it arrives at once
-        line = PhoneText(f"SM{uuid4().hex}", to, body, incoming=True, at=datetime.now(UTC))
+        line = PhoneText(f"{_SID}{uuid4().hex}", to, body, incoming=True, at=datetime.now(UTC))
         _keep(self._folder, line)
-        report = asyncio.create_task(self._report(line.sid, callback_url))
+        report = asyncio.create_task(self._report(line.sid, reference, callback_url))
         self._reports.add(report)
         report.add_done_callback(self._reports.discard)
         return Accepted(line.sid)
 
-    async def _report(self, sid: str, callback_url: str) -> None:
-        for status in ("sent", "delivered"):
+    async def _report(self, sid: str, reference: str, callback_url: str) -> None:
+        for state in (TextState.SENT, TextState.DELIVERED):
             try:
-                await _post_signed(self._auth_token, callback_url, {"MessageSid": sid, "MessageStatus": status})
+                await _post_signed(self._auth_token, callback_url, {"sid": sid, "text": reference, "state": state})
             except (aiohttp.ClientError, TimeoutError):
                 # As with a real carrier whose report is lost: the text stays accepted.
                 return
@@ -114,10 +143,19 @@ class RecordingCarrier:
         """See `Carrier.list_recent`."""
         erased = self._erased()
         texts = (line for line in read_phone(self._folder) if line.incoming and line.number == to and line.at >= since)
-        return [RemoteText(line.sid, line.number, line.body, "delivered") for line in texts if line.sid not in erased]
+        return [
+            RemoteText(line.sid, line.number, line.body, TextState.DELIVERED)
+            for line in texts
+            if line.sid not in erased
+        ]
 
-    async def erase(self, sid: str) -> None:
+    def knows(self, sid: str) -> bool:
+        """See `Carrier.knows`."""
+        return sid.startswith(_SID)
+
+    async def erase(self, sid: str, *, inbound: bool) -> None:
         """See `Carrier.erase`. The phone keeps its texts, as a real one does."""
+        del inbound
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / ERASED_FILE).open("a", encoding="utf-8") as erased:
             erased.write(sid + "\n")
@@ -129,3 +167,35 @@ class RecordingCarrier:
     async def close(self) -> None:
         """Wait for the reports under way."""
         await asyncio.gather(*self._reports)
+
+
+class RecordingWebhooks:
+    """JSON, signed over address and body with a token of our own keyring; what is sent again is kept once."""
+
+    name = NAME
+    answer = ""
+    answer_type = "text/plain"
+
+    def __init__(self, auth_token: str) -> None:
+        self._auth_token = auth_token
+
+    def is_genuine(self, posted: Posted, now: datetime) -> bool:
+        """See `Webhooks.is_genuine`."""
+        del now
+        signature = posted.headers.get(SIGNATURE_HEADER.lower(), "")
+        return hmac.compare_digest(signature.encode(), signature_of(self._auth_token, posted.url, posted.body).encode())
+
+    def read_report(self, posted: Posted) -> tuple[UUID, Report] | None:
+        """See `Webhooks.read_report`."""
+        told = _told(posted)
+        return UUID(told["text"]), Report(told["sid"], TextState(told["state"]), None)
+
+    def read_text(self, posted: Posted) -> Written | None:
+        """See `Webhooks.read_text`."""
+        told = _told(posted)
+        return Written(told["sid"], told["from"], told["body"])
+
+
+def _told(posted: Posted) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(posted.body)
+    return told
