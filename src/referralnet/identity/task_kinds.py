@@ -100,6 +100,9 @@ TASK_KINDS: Mapping[str, TaskKind] = {
         _ADMIN | _COORDINATOR, 24, "look into it: her accounting and what stands in the tables do not agree"
     ),
     "webhook_failing": _waits(_ADMIN, 24, "look into it: a partner's program does not answer"),
+    "carrier_refuses_account": _waits(
+        _ADMIN, 1, "tell the operator at once: the carrier takes no texts, and those that are due wait"
+    ),
     "text_not_erased": _waits(_COORDINATOR, 24, "tell the operator: the carrier would not erase a text"),
     "key_outlived_release": _waits(
         _COORDINATOR, 4, "tell the operator: a key was still there after its release had ended"

@@ -29,7 +29,9 @@ ACCOUNTING_DISAGREES = "accounting_disagrees"
 """A line of an accounting stands in the trail or in the tables alone: somebody was at one of them."""
 WEBHOOK_FAILING = "webhook_failing"
 """An endpoint of the agency's own systems has taken nothing for days."""
-ALARMS = (REVEALS_CAPPED, ANSWER_LATE, WITHOUT_OWNER, ACCOUNTING_DISAGREES, WEBHOOK_FAILING)
+ACCOUNT_REFUSED = "carrier_refuses_account"
+"""The carrier takes no text of the network's: for the operator to mend, whom the admins tell."""
+ALARMS = (REVEALS_CAPPED, ANSWER_LATE, WITHOUT_OWNER, ACCOUNTING_DISAGREES, WEBHOOK_FAILING, ACCOUNT_REFUSED)
 """For the admins of an agency, who need not have a case role; the policies of `task` name the same."""
 
 

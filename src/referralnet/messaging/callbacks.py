@@ -16,9 +16,10 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.identity.tasks import settle_tasks
 from referralnet.messaging.carriers import Report
+from referralnet.messaging.carriers.meanings import opts_out
 from referralnet.messaging.claiming import NOT_SENT_TASK, number_of_text
 from referralnet.messaging.outbox import UNSETTLED_TASK, DueText, tell_a_person
-from referralnet.messaging.suppressing import OPTED_OUT_AT_CARRIER, suppress
+from referralnet.messaging.suppressing import suppress
 from referralnet.messaging.tables import CarrierCallback, TextMessage, TextState
 
 # How far along each state is. A report moves a text only to a higher rank, and no two have the same, so that the order
@@ -122,7 +123,7 @@ async def apply_report(
         update(TextMessage).where(TextMessage.id == text.id).values(values).execution_options(synchronize_session=False)
     )
     await settle_tasks(session, UNSETTLED_TASK, text.id, now=now)
-    if report.error_code == OPTED_OUT_AT_CARRIER and row.to_sealed is not None:
+    if opts_out(report.error_code) and row.to_sealed is not None:
         number = await number_of_text(session, row, keyring)
         await suppress(session, lookup_hash(keyring, "phone", number), via="carrier", now=now)
     if reported in (TextState.UNDELIVERED, TextState.FAILED):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from referralnet import published
+from referralnet.messaging.carriers.meanings import meaning_of
 from referralnet.messaging.tables import TextState
 
 
@@ -55,7 +56,7 @@ def describe_delivery(state: TextState, error_code: str | None) -> Delivery:
     line, words = LINES[state], _words()
     chosen = words["line"][line]
     if error_code is not None and line in _WITH_REASON:
-        chosen = words["reason"].get(error_code, chosen)
+        chosen = words["reason"].get(meaning_of(error_code) or error_code, chosen)
     return Delivery(line, chosen["says"], chosen["to_do"] or None)
 
 

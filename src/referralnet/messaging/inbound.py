@@ -23,6 +23,7 @@ from referralnet.messaging.answers import (
     understand,
 )
 from referralnet.messaging.cancelling import cancel_texts
+from referralnet.messaging.carriers import Keyword, Written
 from referralnet.messaging.claiming import NETWORK_KEY, to_place
 from referralnet.messaging.planning import Occurrence
 from referralnet.messaging.policy import URGENT
@@ -41,6 +42,7 @@ _TASKS = {
     Answer.OPT_IN: "survivor_asks_for_texts",
     Answer.UNCLEAR: "survivor_wrote",
 }
+_HEARD = {Keyword.OPT_IN: Answer.OPT_IN, Keyword.HELP: Answer.HELP}
 _ON_THE_PHONE = (TextState.ACCEPTED, TextState.SENT, TextState.DELIVERED, TextState.UNKNOWN)
 _ASKING = (
     Message.APPOINTMENT_SET,
@@ -64,6 +66,8 @@ class Received:
     """The words that follow those that say what is wanted, among them her code phrase where she has one."""
     if_proven: Answer | None = None
     """What a text that is otherwise unclear asks for, where the words beyond are her code phrase."""
+    is_answered: bool = False
+    """The carrier has answered it already: a second answer would be one too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +106,34 @@ async def take_inbound(session: AsyncSession, keyring: Keyring, inbound_id: UUID
     number, body = open_inbound(keyring, row)
     assert row.from_lookup is not None, "what waits is not erased"
     await session.execute(update(InboundText).where(InboundText.id == inbound_id).values(handled_at=now))
-    return _received(row.id, row.from_lookup, number, body, row.received_at)
+    handled = Keyword(row.handled_by_carrier) if row.handled_by_carrier else None
+    return _received(row.id, row.from_lookup, Written(row.carrier_sid, number, body, handled), row.received_at)
 
 
-def _received(inbound_id: UUID, lookup: bytes, number: str, body: str, received_at: datetime) -> Received:
-    answer, if_proven = understand(body), None
+def _received(inbound_id: UUID, lookup: bytes, written: Written, received_at: datetime) -> Received:
+    body, if_proven = written.body, None
+    answer = _with_carrier(understand(body), written.handled)
     beyond = beyond_the_opening(body) if answer is Answer.END_EVERYTHING else ""
     if answer is Answer.UNCLEAR and (meant := meant_with_a_phrase(body)) is not None:
         if_proven, beyond = meant
-    return Received(inbound_id, lookup, number, answer, language_of(body), received_at, beyond, if_proven)
+    return Received(
+        inbound_id,
+        lookup,
+        written.number,
+        answer,
+        language_of(body),
+        received_at,
+        beyond,
+        if_proven,
+        is_answered=written.handled is not None,
+    )
+
+
+def _with_carrier(read: Answer, handled: Keyword | None) -> Answer:
+    """A STOP that the carrier has heard is one, whatever we read; of the rest, what we cannot read."""
+    if handled is Keyword.OPT_OUT:
+        return read if read is Answer.END_EVERYTHING else Answer.OPT_OUT
+    return _HEARD[handled] if handled is not None and read is Answer.UNCLEAR else read
 
 
 async def answer_number(session: AsyncSession, keyring: Keyring, received: Received, *, now: datetime) -> None:
@@ -206,6 +229,8 @@ async def _asked(session: AsyncSession, survivor_id: UUID, received_at: datetime
 
 
 async def _reply(session: AsyncSession, keyring: Keyring, received: Received, message: Message, now: datetime) -> None:
+    if received.is_answered:
+        return
     text_id = uuid4()
     values = {
         "id": text_id,

@@ -27,6 +27,7 @@ async def keep_inbound(session: AsyncSession, keyring: Keyring, written: Written
         "from_lookup": lookup_hash(keyring, "phone", written.number),
         "from_sealed": seal(key, written.number, f"inbound_text.from_sealed:{inbound_id}"),
         "body_sealed": seal(key, written.body, f"inbound_text.body_sealed:{inbound_id}"),
+        "handled_by_carrier": written.handled,
         "received_at": now,
     }
     await session.execute(insert(InboundText).values(values).on_conflict_do_nothing().inline())

@@ -17,11 +17,13 @@ from referralnet.database.acting import Dispatcher
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.messaging import outbox
-from referralnet.messaging.carriers import Accepted, Ambiguous, Busy, Carrier, Refused, webhook_path
+from referralnet.messaging.carriers import Accepted, AccountRefused, Ambiguous, Busy, Carrier, Refused, webhook_path
+from referralnet.messaging.carriers.meanings import opts_out
 from referralnet.messaging.claiming import NOT_SENT_TASK, claim_text
 from referralnet.messaging.outbox import Claim, DueText
 from referralnet.messaging.permit import may_send
-from referralnet.messaging.suppressing import OPTED_OUT_AT_CARRIER, suppress_number_of
+from referralnet.messaging.refused_account import tell_of_refused_account
+from referralnet.messaging.suppressing import suppress_number_of
 from referralnet.messaging.tables import TextState
 from referralnet.messaging.windows import SPAN_SECONDS_MIN
 
@@ -128,7 +130,10 @@ async def _hand_over(sender: Sender, session: AsyncSession, claim: Claim, now: d
     except Refused as refused:
         return await _refused(sender, session, claim, refused)
     except Busy as busy:
-        await outbox.come_again(session, claim, retry_after_seconds=busy.retry_after_seconds, now=sender.clock.now())
+        now = sender.clock.now()
+        await outbox.come_again(session, claim, retry_after_seconds=busy.retry_after_seconds, now=now)
+        if isinstance(busy, AccountRefused):
+            await tell_of_refused_account(session, claim.text.agency_id, busy.code, now=now)
         return Outcome.BUSY
     except (Ambiguous, TimeoutError):
         return await _unknown(sender, session, claim)
@@ -145,7 +150,7 @@ async def _accepted(sender: Sender, session: AsyncSession, claim: Claim, accepte
 async def _refused(sender: Sender, session: AsyncSession, claim: Claim, refused: Refused) -> Outcome:
     now = sender.clock.now()
     await outbox.move(session, claim, TextState.FAILED, now=now, error_code=refused.code)
-    if refused.code == OPTED_OUT_AT_CARRIER:
+    if opts_out(refused.code):
         await suppress_number_of(session, claim, keyring=sender.keyring, now=now)
     await outbox.tell_a_person(session, claim.text.agency_id, NOT_SENT_TASK, claim.text.id, refused.code, now=now)
     return Outcome.REFUSED

@@ -13,8 +13,6 @@ from referralnet.encryption.lookup import lookup_hash
 from referralnet.messaging.outbox import Claim
 from referralnet.messaging.tables import Suppression
 
-OPTED_OUT_AT_CARRIER = "21610"
-
 
 async def suppress(session: AsyncSession, phone_lookup: bytes, *, via: str, now: datetime) -> bool:
     """Text this number no more, whoever holds it in custody.

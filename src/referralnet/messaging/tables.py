@@ -115,6 +115,8 @@ class InboundText(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     carrier_sid: Mapped[str]
+    handled_by_carrier: Mapped[str | None]
+    """What the carrier has done about it by itself, and has answered: opt_out, opt_in or help."""
     from_lookup: Mapped[bytes | None]
     from_sealed: Mapped[bytes | None]
     body_sealed: Mapped[bytes | None]

@@ -137,3 +137,16 @@ async def test_a_new_row_wakes_the_worker(web: httpx2.AsyncClient, database_urls
         await web.post(INBOUND, data=form, headers=signed(INBOUND, form))
         async with asyncio.timeout(5):
             assert await woken.get() == "inbound_text"
+
+
+@pytest.mark.parametrize(("said", "handled"), [("STOP", "opt_out"), ("START", "opt_in"), ("HELP", "help"), ("", None)])
+async def test_what_advanced_opt_out_has_done_is_kept_with_the_text(
+    web: httpx2.AsyncClient, database_urls: DatabaseUrls, said: str, handled: str | None
+) -> None:
+    form = {**TEXT_IN, "MessageSid": f"SM-handled-{said}", "OptOutType": said}
+    assert (await web.post(INBOUND, data=form, headers=signed(INBOUND, form))).status_code == 200
+    async with superuser(database_urls) as db:
+        kept = await db.fetchval(
+            "select handled_by_carrier from inbound_text where carrier_sid = $1", form["MessageSid"]
+        )
+    assert kept == handled

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -42,13 +43,22 @@ class Report:
     error_code: str | None
 
 
+class Keyword(StrEnum):
+    """What a carrier has done by itself about a text that came in, and has answered."""
+
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+    HELP = "help"
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A text that somebody wrote to us; `number` in E.164."""
+    """A text that somebody wrote to us; `number` in E.164. `handled`: what the carrier has done about it by itself."""
 
     carrier_sid: str
     number: str = field(repr=False)
     body: str = field(repr=False)
+    handled: Keyword | None = None
 
 
 class CarrierNotSet(Exception):
@@ -69,6 +79,16 @@ class Busy(Exception):
     def __init__(self, retry_after_seconds: float) -> None:
         self.retry_after_seconds = retry_after_seconds
         super().__init__(f"the carrier is busy for {retry_after_seconds} s")
+
+
+class AccountRefused(Busy):
+    """The carrier takes no text of ours at all: `code` says why. It is not the number's fault, so the text waits and
+    people are told.
+    """
+
+    def __init__(self, code: str, retry_after_seconds: float) -> None:
+        self.code = code
+        super().__init__(retry_after_seconds)
 
 
 class Ambiguous(Exception):
@@ -93,7 +113,7 @@ class Carrier(Protocol):
         """Hand over one text, once; `to` in E.164; `reference` comes back in reports where the carrier carries one.
 
         Raises:
-            Refused, Busy, Ambiguous: see there. Anything but a clear answer is Ambiguous.
+            Refused, Busy, AccountRefused, Ambiguous: see there. Anything but a clear answer is Ambiguous.
         """
 
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:

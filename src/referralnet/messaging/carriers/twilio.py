@@ -21,13 +21,14 @@ from referralnet.messaging.carriers import (
     Ambiguous,
     Busy,
     CarrierNotSet,
+    Keyword,
     Posted,
-    Refused,
     RemoteText,
     Report,
     Written,
 )
 from referralnet.messaging.carriers.calling import answered_clearly, bounded_session, retry_after_seconds
+from referralnet.messaging.carriers.meanings import refusal
 from referralnet.messaging.tables import TextState
 from referralnet.settings import Settings
 
@@ -45,6 +46,8 @@ STATES: Mapping[str, TextState] = {
     "failed": TextState.FAILED,
     "canceled": TextState.FAILED,
 }
+# What Advanced Opt-Out has handled and answered itself (the field OptOutType of what came in).
+_HANDLED: Mapping[str, Keyword] = {"STOP": Keyword.OPT_OUT, "START": Keyword.OPT_IN, "HELP": Keyword.HELP}
 _VALIDITY_SECONDS_MAX = 36_000
 _FIELDS_MAX = 100
 
@@ -214,7 +217,7 @@ class TwilioCarrier:
 
 def _sorted(refused: TwilioRestException) -> Exception:
     if 400 <= refused.status < 500:
-        return Refused(str(refused.code or refused.status))
+        return refusal(str(refused.code or refused.status))
     return Ambiguous()
 
 
@@ -266,7 +269,8 @@ class TwilioWebhooks:
         """See `Webhooks.read_text`."""
         form = _form(posted) or _Form()
         sid, number = form.first("MessageSid"), form.first("From")
-        return Written(sid, number, form.first("Body")) if sid and number else None
+        handled = _HANDLED.get(form.first("OptOutType").upper())
+        return Written(sid, number, form.first("Body"), handled) if sid and number else None
 
 
 def _form(posted: Posted) -> _Form | None:

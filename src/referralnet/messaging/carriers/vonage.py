@@ -28,6 +28,7 @@ from referralnet.messaging.carriers import (
     Written,
 )
 from referralnet.messaging.carriers.calling import answered_clearly, bounded_session, retry_after_seconds
+from referralnet.messaging.carriers.meanings import refusal
 from referralnet.messaging.tables import TextState
 from referralnet.settings import Settings
 
@@ -170,7 +171,7 @@ def _object(body: bytes) -> dict[str, Any]:
 def _sorted(status: int, problem: dict[str, Any]) -> Exception:
     """Problems are told as RFC 7807 has it; what went wrong stands after the # of `type`."""
     if 400 <= status < 500:
-        return Refused(_code(_problem(problem) or str(status)))
+        return refusal(_code(_problem(problem) or str(status)))
     return Ambiguous()
 
 
