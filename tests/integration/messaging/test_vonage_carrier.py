@@ -103,7 +103,7 @@ async def test_anything_but_a_clear_answer_is_ambiguous(
 
 @pytest.mark.rule("M8")
 @pytest.mark.parametrize(
-    ("status", "kind", "code"), [(422, "messages#1120", "vonage-1120"), (422, "messages", "vonage-422")]
+    ("status", "kind", "code"), [(422, "messages#1310", "vonage-1310"), (422, "messages", "vonage-422")]
 )
 async def test_a_refusal_names_vonages_code_as_vonages(
     vonage: LocalVonage, carrier: VonageCarrier, status: int, kind: str, code: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -186,10 +187,11 @@ class TwilioCarrier:
         return Accepted(message.sid)
 
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
-        """See `Carrier.list_recent`."""
+        """See `Carrier.list_recent`. However many pages it has, it ends in time."""
         with answered_clearly():
             try:
-                messages = await self._messages.list_async(to=to, date_sent_after=since, limit=200)
+                async with asyncio.timeout(self.timeout_seconds):
+                    messages = await self._messages.list_async(to=to, date_sent_after=since, limit=200)
             except TwilioRestException:
                 raise Ambiguous from None
         return [_remote(message) for message in messages if message.direction != "inbound"]
