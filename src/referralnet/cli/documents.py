@@ -111,10 +111,17 @@ def _lifecycle_document() -> str:
     return lifecycle_document()
 
 
+def _api_guide() -> str:
+    from referralnet.cli.api_guide import api_guide
+
+    return api_guide()
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "settings.md": settings_document,
     "refusals.md": refusals_document,
     "referral-lifecycle.md": _lifecycle_document,
+    "api-guide.md": _api_guide,
 }
 """Every generated document, by its file name in docs/."""
 
