@@ -28,6 +28,10 @@ class NoCarrier:
         del to, since
         raise AssertionError("nothing is to be asked here")
 
+    async def look_up(self, sid: str) -> RemoteText | None:
+        del sid
+        raise AssertionError("nothing is to be asked here")
+
     def knows(self, sid: str) -> bool:
         return bool(sid)
 

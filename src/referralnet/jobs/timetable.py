@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from referralnet.jobs import (
     anchor_audit,
     apply_callbacks,
+    ask_about_texts,
     check_owners,
     climb_ladders,
     erase_texts,
@@ -55,6 +56,7 @@ TIMETABLE = (
     Job(apply_callbacks.run, every_seconds=1, wakes_on="carrier_callback"),
     Job(sweep_leases.run, every_seconds=5),
     Job(settle_unknown.run, every_seconds=15, at_start=False),
+    Job(ask_about_texts.run, every_seconds=60 * 60, at_start=False),
     Job(climb_ladders.run, every_seconds=30),
     Job(expire_releases.run, every_seconds=30),
     Job(prove_keys.run, every_seconds=24 * 60 * 60),

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Dispatcher
@@ -40,6 +41,10 @@ class StoredReport:
     id: UUID
     text: DueText
     report: Report
+
+
+NEVER_LISTED = "never_at_carrier"
+"""Our own guess about a text, because the carrier's list lacked it for long; any word of the carrier's is better."""
 
 
 def moves_forward(present: TextState, reported: TextState) -> bool:
@@ -97,7 +102,6 @@ async def apply_report(
     Returns:
         False where another transaction holds the text and the report has to wait.
     """
-    reported = report.state
     exists = await session.scalar(select(TextMessage.id).where(TextMessage.id == text.id))
     if exists is None:
         return True  # nothing of ours
@@ -105,27 +109,42 @@ async def apply_report(
     row = (await session.scalars(locked)).one_or_none()
     if row is None:
         return False
-    present = TextState(row.state)
-    if not moves_forward(present, reported):
-        return True
-    values = {
-        "state": reported,
-        "state_at": now,
-        "lease_until": None,
-        "carrier_sid": row.carrier_sid or report.carrier_sid,
-    }
-    if present not in RANK:
-        # It is with the carrier, whatever we believed: take it from whoever holds a claim.
-        values |= {"fence": row.fence + 1, "error_code": None}
-    if report.error_code is not None:
-        values["error_code"] = report.error_code
-    await session.execute(
-        update(TextMessage).where(TextMessage.id == text.id).values(values).execution_options(synchronize_session=False)
-    )
-    await settle_tasks(session, UNSETTLED_TASK, text.id, now=now)
     if opts_out(report.error_code) and row.to_sealed is not None:
+        # Whether it says anything new about the text or not.
         number = await number_of_text(session, row, keyring)
         await suppress(session, lookup_hash(keyring, "phone", number), via="carrier", now=now)
-    if reported in (TextState.UNDELIVERED, TextState.FAILED):
-        await tell_a_person(session, text.agency_id, NOT_SENT_TASK, text.id, report.error_code or reported, now=now)
+    present = TextState(row.state)
+    if row.error_code == NEVER_LISTED or moves_forward(present, report.state):
+        await _move(session, row, report, now=now)
+        await _tell(session, text, report, now=now)
     return True
+
+
+async def _move(session: AsyncSession, row: TextMessage, report: Report, *, now: datetime) -> None:
+    values = {"state": report.state, "state_at": now, "lease_until": None, "error_code": report.error_code}
+    if row.state not in RANK:
+        # It is with the carrier, whatever we believed: take it from whoever holds a claim.
+        values["fence"] = row.fence + 1
+    moved = update(TextMessage).where(TextMessage.id == row.id).values(values)
+    await session.execute(moved.execution_options(synchronize_session=False))
+    if row.carrier_sid is None:
+        await _name(session, row.id, report.carrier_sid)
+
+
+async def _name(session: AsyncSession, text_id: UUID, carrier_sid: str) -> None:
+    """Keep what the carrier calls a text; not where it calls another text the same, which must not stop its reports."""
+    named = update(TextMessage).where(TextMessage.id == text_id).values(carrier_sid=carrier_sid)
+    try:
+        async with session.begin_nested():
+            await session.execute(named.execution_options(synchronize_session=False))
+    except IntegrityError:
+        return
+
+
+async def _tell(session: AsyncSession, text: DueText, report: Report, *, now: datetime) -> None:
+    await settle_tasks(session, UNSETTLED_TASK, text.id, now=now)
+    if report.state is TextState.DELIVERED:
+        await settle_tasks(session, NOT_SENT_TASK, text.id, now=now)
+    elif report.state in (TextState.UNDELIVERED, TextState.FAILED):
+        reason = report.error_code or report.state
+        await tell_a_person(session, text.agency_id, NOT_SENT_TASK, text.id, reason, now=now)

@@ -40,6 +40,8 @@ LINES: Mapping[TextState, Line] = {
 }
 # A code of these lines says why; elsewhere it is left over from what came before.
 _WITH_REASON = frozenset({Line.FAILED, Line.UNKNOWN, Line.NOT_SENT})
+NO_LAST_WORD = "no_last_word"
+"""The carrier has it and was asked a day later, and still says nothing final; networks there are that never do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def describe_delivery(state: TextState, error_code: str | None) -> Delivery:
     """The line of a text: the reason's words where its code is known, the line's own where it is not."""
     line, words = LINES[state], _words()
     chosen = words["line"][line]
-    if error_code is not None and line in _WITH_REASON:
+    if error_code is not None and (line in _WITH_REASON or (line is Line.ACCEPTED and error_code == NO_LAST_WORD)):
         chosen = words["reason"].get(meaning_of(error_code) or error_code, chosen)
     return Delivery(line, chosen["says"], chosen["to_do"] or None)
 

@@ -38,5 +38,7 @@ LAST_STATES = (
 # Some networks never say that a text arrived. What has said nothing for so long says nothing more.
 SILENT_STATES = (TextState.ACCEPTED, TextState.SENT, TextState.UNKNOWN)
 SILENT_AFTER = timedelta(days=7)
+# What was taken so long ago without a last word is asked about at the carrier, and again so long after.
+ASKED_ABOUT_AFTER = timedelta(hours=24)
 # What the carrier would not erase is asked for again, this much later.
 ERASED_AGAIN_AFTER = timedelta(hours=12)

@@ -15,14 +15,13 @@ from referralnet.encryption.data_keys import KeyGone
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.sealing import open_sealed
 from referralnet.messaging import outbox
-from referralnet.messaging.callbacks import apply_report
+from referralnet.messaging.callbacks import NEVER_LISTED, apply_report
 from referralnet.messaging.carriers import Ambiguous, Busy, RemoteText, Report
 from referralnet.messaging.claiming import body_place, key_of_text, to_place
 from referralnet.messaging.outbox import DueText
 from referralnet.messaging.sending import Sender
 from referralnet.messaging.tables import TextMessage, TextState
 
-NEVER_LISTED = "never_at_carrier"
 # A carrier's list lags behind its answers.
 _LIST_LAG = timedelta(seconds=5)
 _CLOCKS_DIFFER = timedelta(minutes=5)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -141,7 +142,12 @@ async def _hand_over(sender: Sender, session: AsyncSession, claim: Claim, now: d
 
 
 async def _accepted(sender: Sender, session: AsyncSession, claim: Claim, accepted: Accepted) -> Outcome:
-    await outbox.move(session, claim, TextState.ACCEPTED, now=sender.clock.now(), carrier_sid=accepted.sid)
+    try:
+        async with session.begin_nested():
+            await outbox.move(session, claim, TextState.ACCEPTED, now=sender.clock.now(), carrier_sid=accepted.sid)
+    except IntegrityError:
+        # The carrier calls another text the same, so that its answer says nothing about this one.
+        return await _unknown(sender, session, claim)
     if claim.text.agency_id is not None:
         await record(session, Action.TEXT_SENT, "text_message", claim.text.id)
     return Outcome.ACCEPTED

@@ -72,6 +72,8 @@ class TextMessage(Base):
     carrier_erased_at: Mapped[datetime | None]
     erase_tried_at: Mapped[datetime | None]
     """When the carrier last would not erase it."""
+    asked_about_at: Mapped[datetime | None]
+    """When the carrier was last asked what became of it, having said nothing final."""
 
 
 class Notice(Base):

@@ -37,6 +37,9 @@ class RememberingCarrier:
     listed: list[RemoteText] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     erase_fails_with: Exception | None = None
+    calls_all: str | None = None
+    asked: list[str] = field(default_factory=list)
+    look_up_fails_with: Exception | None = None
     fails_with: Exception | None = None
     before_answer: Callable[[], Awaitable[None]] | None = None
 
@@ -47,11 +50,17 @@ class RememberingCarrier:
         if self.fails_with is not None:
             raise self.fails_with
         self.sent.append((to, body, validity_seconds))
-        return Accepted(f"SM{len(self.sent)}-{reference}")
+        return Accepted(self.calls_all or f"SM{len(self.sent)}-{reference}")
 
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
         del since  # the tests list what they mean
         return [remote for remote in self.listed if remote.to == to]
+
+    async def look_up(self, sid: str) -> RemoteText | None:
+        self.asked.append(sid)
+        if self.look_up_fails_with is not None:
+            raise self.look_up_fails_with
+        return next((remote for remote in self.listed if remote.sid == sid), None)
 
     def knows(self, sid: str) -> bool:
         return sid.startswith("SM")

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from referralnet.database.acting import Nobody
+from referralnet.encryption.lookup import lookup_hash
 from referralnet.jobs import apply_callbacks, send_texts, settle_unknown, sweep_leases
 from referralnet.jobs.work import Work
 from referralnet.messaging.cancelling import cancel_texts
@@ -146,3 +147,58 @@ async def test_an_opt_out_that_the_carrier_reports_later_is_kept_too(desk: Desk,
     await report(desk, work, text_id, "failed", sid=row["carrier_sid"], error_code="21610")
     assert len(await desk.look("select 1 from suppression")) == before + 1
     assert await desk.tasks(case.agency_id) == [("survivor_not_texted", "21610")]
+
+
+@pytest.mark.rule("M5", "M7")
+@pytest.mark.parametrize("said", ["accepted", "sent", "delivered"])
+async def test_the_carriers_word_is_better_than_our_guess_that_it_never_had_the_text(
+    desk: Desk, arrange: Any, work: Work, carrier: RememberingCarrier, said: str
+) -> None:
+    case = await arrange()
+    text_id = await unknown_text(desk, case, work, carrier)
+    desk.clock.advance(timedelta(minutes=16))
+    await settle_unknown.run(work)
+    assert await state(desk, text_id) == "failed"
+    await report(desk, work, text_id, said, sid=f"SM-{text_id}")
+    assert await state(desk, text_id) == said
+    assert await desk.tasks(case.agency_id) == []
+
+
+@pytest.mark.rule("M8")
+async def test_an_opt_out_is_kept_even_if_a_better_report_came_before(desk: Desk, arrange: Any, work: Work) -> None:
+    case = await arrange()
+    text_id = await one_text(desk, case)
+    await send_texts.run(work)
+    await report(desk, work, text_id, "undelivered", sid=f"SM-{text_id}", error_code="30003")
+    await report(desk, work, text_id, "failed", sid=f"SM-{text_id}", error_code="21610")
+    lookup = lookup_hash(work.keyring, "phone", case.phone)
+    assert await desk.look("select via from suppression where phone_lookup = $1", lookup) == [{"via": "carrier"}]
+    assert await state(desk, text_id) == "undelivered"
+
+
+@pytest.mark.rule("M7")
+async def test_a_late_delivered_takes_the_task_away_that_a_failure_had_opened(
+    desk: Desk, arrange: Any, work: Work
+) -> None:
+    case = await arrange()
+    text_id = await one_text(desk, case)
+    await send_texts.run(work)
+    await report(desk, work, text_id, "undelivered", sid=f"SM-{text_id}", error_code="30003")
+    assert await desk.tasks(case.agency_id) == [("survivor_not_texted", "30003")]
+    await report(desk, work, text_id, "delivered", sid=f"SM-{text_id}")
+    assert await desk.tasks(case.agency_id) == []
+
+
+@pytest.mark.rule("M5")
+async def test_a_carrier_that_calls_two_texts_the_same_stops_no_report(
+    desk: Desk, arrange: Any, work: Work, carrier: RememberingCarrier
+) -> None:
+    first, second = await arrange(), await arrange()
+    text_ids = [await one_text(desk, case) for case in (first, second)]
+    carrier.calls_all = "SM-the-same"
+    await send_texts.run(work)
+    assert sorted([await state(desk, text_id) for text_id in text_ids]) == ["accepted", "unknown"]
+    for text_id in text_ids:
+        await report(desk, work, text_id, "delivered", sid="SM-the-same")
+    assert [await state(desk, text_id) for text_id in text_ids] == ["delivered", "delivered"]
+    assert (await desk.tasks(first.agency_id), await desk.tasks(second.agency_id)) == ([], [])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import referralnet
-from referralnet.messaging import reconciling
-from referralnet.messaging.delivery import LINES, Line, describe_delivery
+from referralnet.messaging.callbacks import NEVER_LISTED
+from referralnet.messaging.delivery import LINES, NO_LAST_WORD, Line, describe_delivery
 from referralnet.messaging.permission import Withheld
 from referralnet.messaging.tables import TextState
 
@@ -42,6 +42,14 @@ def test_a_code_left_over_from_before_says_nothing_about_a_text_that_arrived() -
     assert describe_delivery(TextState.DELIVERED, "30003") == GENERAL[Line.DELIVERED]
 
 
+def test_a_text_of_which_the_carrier_has_said_nothing_final_for_a_day_is_shown_as_that() -> None:
+    for state in (TextState.ACCEPTED, TextState.SENT):
+        told = describe_delivery(state, NO_LAST_WORD)
+        assert (told.line, told.to_do is not None) == (Line.ACCEPTED, True)
+        assert describe_delivery(state, "30003") == GENERAL[Line.ACCEPTED]
+    assert describe_delivery(TextState.DELIVERED, NO_LAST_WORD) == GENERAL[Line.DELIVERED]
+
+
 def test_every_reason_of_our_own_has_words_of_its_own() -> None:
     source = Path(referralnet.__file__).parent
     stopped = {
@@ -51,7 +59,7 @@ def test_every_reason_of_our_own_has_words_of_its_own() -> None:
         for reason in [call]
     }
     paused = {f"paused_{reason}" for reason in ("stop", "unsafe", "staff", "consent_withdrawn")}
-    failed = {reconciling.NEVER_LISTED, "no_answer", "lease_lapsed", "interrupted", "erased"}
+    failed = {NEVER_LISTED, "no_answer", "lease_lapsed", "interrupted", "erased"}
     assert {"consent_withdrawn", "superseded"} <= stopped
     for code in stopped | paused | failed | set(Withheld):
         told = [describe_delivery(state, code) for state in (TextState.FAILED, TextState.UNKNOWN, TextState.HELD)]

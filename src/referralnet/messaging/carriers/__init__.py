@@ -123,6 +123,13 @@ class Carrier(Protocol):
             Busy, Ambiguous: there is no list now.
         """
 
+    async def look_up(self, sid: str) -> RemoteText | None:
+        """What this carrier says of one text; None where it has no record of it. Asked only where it `lists`.
+
+        Raises:
+            Busy, Ambiguous: it says nothing now.
+        """
+
     def knows(self, sid: str) -> bool:
         """Whether a sid has the form of this carrier's; one of a carrier that was chosen before has not."""
 

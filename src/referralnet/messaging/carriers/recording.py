@@ -149,6 +149,11 @@ class RecordingCarrier:
             if line.sid not in erased
         ]
 
+    async def look_up(self, sid: str) -> RemoteText | None:
+        """See `Carrier.look_up`."""
+        texts = (line for line in read_phone(self._folder) if line.sid == sid and sid not in self._erased())
+        return next((RemoteText(line.sid, line.number, line.body, TextState.DELIVERED) for line in texts), None)
+
     def knows(self, sid: str) -> bool:
         """See `Carrier.knows`."""
         return sid.startswith(_SID)

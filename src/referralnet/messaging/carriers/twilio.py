@@ -196,6 +196,16 @@ class TwilioCarrier:
                 raise Ambiguous from None
         return [_remote(message) for message in messages if message.direction != "inbound"]
 
+    async def look_up(self, sid: str) -> RemoteText | None:
+        """See `Carrier.look_up`."""
+        with answered_clearly():
+            try:
+                return _remote(await self._messages(sid).fetch_async())
+            except TwilioRestException as refused:
+                if refused.status == 404:
+                    return None
+                raise Ambiguous from None
+
     def knows(self, sid: str) -> bool:
         """See `Carrier.knows`."""
         return sid.startswith(("SM", "MM"))

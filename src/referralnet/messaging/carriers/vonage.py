@@ -125,6 +125,11 @@ class VonageCarrier:
         del to, since
         raise Ambiguous
 
+    async def look_up(self, sid: str) -> RemoteText | None:
+        """It does not list."""
+        del sid
+        raise Ambiguous
+
     def knows(self, sid: str) -> bool:
         """See `Carrier.knows`."""
         return _MESSAGE_UUID.fullmatch(sid) is not None
