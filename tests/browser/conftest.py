@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 import pytest
@@ -95,22 +96,24 @@ async def trying_base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def served(app: Database, keyring: Keyring, environment: Environment) -> AsyncIterator[str]:
-    """A console on a port of its own, over the database of this module."""
+async def served(
+    app: Database, keyring: Keyring, environment: Environment, now: datetime = EVENING
+) -> AsyncIterator[str]:
+    """A console on a port of its own, over the database of this module, in which it is always this moment."""
     with socket.socket() as own:
         own.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{own.getsockname()[1]}"
         settings = Settings(environment=environment, secure_cookies=False, public_base_url=address)
-        resources = Resources(app, keyring, FixedClock(EVENING), settings)
+        resources = Resources(app, keyring, FixedClock(now), settings)
         schema = build_schema(introspection=environment == "development")
         pages = routes(resources, GraphQLEndpoint(schema, resources))
         web = Starlette(routes=pages, middleware=[Middleware(SecurityHeaders)])
         server = uvicorn.Server(uvicorn.Config(web, log_config=None, access_log=False, lifespan="off"))
-        serving = asyncio.create_task(server.serve(sockets=[own]))
+        task = asyncio.create_task(server.serve(sockets=[own]))
         yield address
         server.should_exit = True
         with suppress(asyncio.CancelledError):
-            await serving
+            await task
 
 
 @pytest_asyncio.fixture

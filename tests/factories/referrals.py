@@ -126,7 +126,13 @@ async def send(
 
 
 async def make_case(
-    session: AsyncSession, network: Network, keyring: Keyring, *, urgency: Urgency = Urgency.URGENT, now: datetime
+    session: AsyncSession,
+    network: Network,
+    keyring: Keyring,
+    *,
+    urgency: Urgency = Urgency.URGENT,
+    service_type: str = "shelter",
+    now: datetime,
 ) -> tuple[UUID, UUID, UUID]:
     """Ids of a survivor, her need, and her release naming the shelter."""
     actor = network.coordinator
@@ -136,7 +142,7 @@ async def make_case(
     new = NewSurvivor("Ana", "Invented", born, not_the_same_as=others)
     survivor_id = await record_survivor(session, actor, new, keyring=keyring, now=now)
     need = NewNeed(
-        service_type="shelter",
+        service_type=service_type,
         urgency=urgency,
         region="US-IL",
         language="es",

@@ -23,8 +23,10 @@ class PageLink:
 
 MEMBERS = (
     ("/", "Home", None),
+    ("/calendar", "Visits", Permission.READ_REFERRALS),
     ("/directory", "Directory", Permission.SEARCH_DIRECTORY),
     ("/capacity", "Capacity", Permission.KEEP_CAPACITY),
+    ("/texts", "Texts", Permission.KEEP_SURVIVORS),
 )
 """Address, name, and the permission without which it is not offered."""
 TRYING = (("/explorer", "Explorer"), ("/graphiql", "GraphiQL"))

@@ -19,6 +19,24 @@ PLAIN = {
     "no_show": "missed",
     "noshow": "missed",
     "fulfilled": "kept",
+    "phone": "by phone",
+    "video": "by video",
+    "between_staff": "we spoke, without her",
+    "with_survivor": "we spoke, and she was there",
+    "takes_her": "takes her",
+    "appointment_set": "visit booked",
+    "appointment_changed": "visit moved",
+    "appointment_cancelled": "visit cancelled",
+    "appointment_reminder": "reminder of a visit",
+    "status_digest": "how things stand",
+    "reconfirm_contact": "is this number still hers",
+    "opt_out_confirmation": "texts have ended",
+    "help_reply": "answer to HELP",
+    "needs": "what she needs",
+    "identity": "who she is",
+    "contact": "how to reach her",
+    "voicemail_ok": "voicemail is safe",
+    "immigration_sensitive": "immigration matters to her",
 }
 HAPPENED = {
     "send": "sent",
@@ -40,9 +58,17 @@ HAPPENED = {
     "mark_entered_in_error": "entered in error",
 }
 REFUSED = {
+    "ILLEGAL_TRANSITION": "This is no longer possible: somebody was here before you. Below is how it stands now.",
     "IDEMPOTENCY_KEY_REUSED": "This was sent before with other words, which were kept. Read and change those.",
 }
 """Where a refusal's own words are for programs."""
+WAYS = {
+    "not_needed": "nobody: it is not needed",
+    "survivor": "she herself",
+    "target": "the service",
+    "source": "the sender",
+}
+"""Who sees to it that she gets to a visit."""
 UNITS = {
     "bed": "beds",
     "crib": "cribs",

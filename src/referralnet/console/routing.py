@@ -22,6 +22,7 @@ from referralnet.console.pages import (
     sign_in,
     step_up,
 )
+from referralnet.console.routing_requests import request_routes
 from referralnet.console.serving import Desk, Page, for_members, open_to_all, without_session
 from referralnet.console.vendor import VendorFiles
 
@@ -54,6 +55,7 @@ def routes(
         _members(desk, "/still-here", "GET", screens.still_here),
         Route("/locked", without_session(desk, screens.locked), methods=["GET"]),
         _members(desk, "/", "GET", home.show),
+        *request_routes(desk),
         *_directory(desk),
         _members(desk, "/capacity", "GET", capacity.show),
         _members(desk, "/capacity", "POST", capacity.keep),

@@ -16,12 +16,60 @@ class Told(StrEnum):
     SIGNED_OUT = "signed_out"
     COUNT_KEPT = "count_kept"
     IDENTITY_OPEN = "identity_open"
+    ACCEPTED = "accepted"
+    WAITLISTED = "waitlisted"
+    DECLINED = "declined"
+    VISIT_BOOKED = "visit_booked"
+    VISIT_CHANGED = "visit_changed"
+    VISIT_CANCELLED = "visit_cancelled"
+    CAME = "came"
+    MISSED = "missed"
+    COMPLETED = "completed"
+    CANCELLATION_AGREED = "cancellation_agreed"
+    WAY_ARRANGED = "way_arranged"
+    TAKEN_BACK = "taken_back"
+    IN_ERROR = "in_error"
+    GIVEN = "given"
+    SPOKEN = "spoken"
+    NOTE_SENT = "note_sent"
+    TASK_DONE = "task_done"
+    TASK_TAKEN = "task_taken"
+    TASK_GIVEN_BACK = "task_given_back"
+    NEXT_ASKED = "next_asked"
+    PLAN_CLOSED = "plan_closed"
+    CHOICE_REMOVED = "choice_removed"
+    CHOICE_FIRST = "choice_first"
+    CALL_KEPT = "call_kept"
 
 
 SENTENCES = {
     Told.SIGNED_OUT: "You are signed out. Nothing of what you saw is kept in this browser.",
     Told.COUNT_KEPT: "Thank you. Everybody who looks for a place sees this count now.",
     Told.IDENTITY_OPEN: "Your code is right. Names may be shown for five minutes.",
+    Told.ACCEPTED: "You have accepted. What she released to you can be read below.",
+    Told.WAITLISTED: "It is on your waiting list. The sender is told that she waits.",
+    Told.DECLINED: "You have said no. The sender is told why, and goes on.",
+    Told.VISIT_BOOKED: "The visit is booked.",
+    Told.VISIT_CHANGED: "The change of the visit is kept.",
+    Told.VISIT_CANCELLED: "The visit is cancelled. The request goes on.",
+    Told.CAME: "Noted: she came.",
+    Told.MISSED: "Noted: she did not come. Her coordinator is asked to see how she is.",
+    Told.COMPLETED: "Completed. What was held is free again.",
+    Told.CANCELLATION_AGREED: "Cancelled, as the sender wished. What was held is free again.",
+    Told.WAY_ARRANGED: "Noted: her way there is arranged.",
+    Told.TAKEN_BACK: "The service is told.",
+    Told.IN_ERROR: "It has ended, as entered in error.",
+    Told.GIVEN: "Your colleague has it now, with what waits about it.",
+    Told.SPOKEN: "Noted for your side. It counts once both sides have said so.",
+    Told.NOTE_SENT: "Your note is sealed and can be read by the other side.",
+    Told.TASK_DONE: "Done.",
+    Told.TASK_TAKEN: "It is yours now.",
+    Told.TASK_GIVEN_BACK: "It is back on the list of your agency.",
+    Told.NEXT_ASKED: "The next service is asked.",
+    Told.PLAN_CLOSED: "The plan is closed. Nobody more is asked.",
+    Told.CHOICE_REMOVED: "The service is taken out. It was not asked.",
+    Told.CHOICE_FIRST: "It is asked first, when it comes to that.",
+    Told.CALL_KEPT: "The call is logged.",
 }
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from babel import Locale
-from babel.dates import format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time, get_timezone_location, get_timezone_name
 from babel.numbers import format_decimal
 
 from referralnet.console.languages import catalogue
-from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, REFUSED, UNITS
+from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, REFUSED, UNITS, WAYS
 from referralnet.directory.opening_hours import OpenSpan
 from referralnet.directory.taxonomy import above, name_of
 from referralnet.errors import Refusal
@@ -22,6 +22,7 @@ from referralnet.identity.task_kinds import in_words
 MINUTES_OF_DAY = 24 * 60
 # As these countries' clocks and calendars read; Spanish as it is written in the United States.
 _LOCALES = {"en": Locale("en", "US"), "es": Locale("es", "US")}
+_DAY = {"en": "EEE, MMM d", "es": "EEE d MMM"}
 _INSTANT = {"en": "EEE, MMM d, h:mm a", "es": "EEE d MMM, h:mm a"}
 
 
@@ -55,6 +56,11 @@ class Words:
             "narrowing": self.narrowing,
             "narrows_by": self.narrows_by,
             "said": self.said,
+            "day": self.day,
+            "clock": self.clock,
+            "zone_name": self.zone_name,
+            "way": self.way,
+            "fact": self.fact,
         }
 
     def said(self, phrase: str) -> str:
@@ -91,6 +97,36 @@ class Words:
         """An instant as the clocks of a zone show it, e.g. ``Mon, Mar 2, 9:00 AM``."""
         spoken = format_datetime(instant, _INSTANT[self.language], tzinfo=ZoneInfo(time_zone), locale=self._locale)
         return _plain_spaces(spoken)
+
+    def day(self, day: date) -> str:
+        """A day, e.g. ``Mon, Mar 2``."""
+        return _plain_spaces(format_date(day, _DAY[self.language], locale=self._locale))
+
+    def clock(self, instant: datetime, time_zone: str) -> str:
+        """What the clocks of a zone show, e.g. ``9:00 AM``."""
+        return _plain_spaces(format_time(instant, "h:mm a", tzinfo=ZoneInfo(time_zone), locale=self._locale))
+
+    def zone_name(self, time_zone: str) -> str:
+        """A zone by a city in it and by what people call its time, e.g. ``Chicago, Central Time``."""
+        city = get_timezone_location(time_zone, locale=self._locale, return_city=True)
+        return f"{city}, {get_timezone_name(time_zone, locale=self._locale)}"
+
+    def way(self, code: str) -> str:
+        """Who sees to it that she gets to a visit."""
+        return self.said(WAYS[code])
+
+    def fact(self, value: str, fact: str) -> str:
+        """What is told of her, in words: codes of languages, of what she needs and of times are told by their names."""
+        if fact in {"language", "contact_language"}:
+            return self.language_name(value)
+        if fact == "date_of_birth":
+            return str(format_date(date.fromisoformat(value), "long", locale=self._locale))
+        if fact == "time_zone":
+            return self.zone_name(value)
+        if fact == "phone":
+            return phone_number(value)
+        coded = {"service_type", "urgency", "age_band", "accessibility", "immigration_sensitive", "voicemail_ok"}
+        return ", ".join(self.plain(code) for code in value.split(", ")) if fact in coded else value
 
     def within(self, instant: datetime, now: datetime) -> str:
         """How far ahead an instant lies, roughly: ``in 3 h``, ``in 25 min``, ``2 h ago``."""

@@ -62,6 +62,12 @@ def describe_delivery(state: TextState, error_code: str | None) -> Delivery:
     return Delivery(line, chosen["says"], chosen["to_do"] or None)
 
 
+def sentences() -> list[str]:
+    """Everything that is ever said of a text: what a surface in another language translates."""
+    of_all = [*_words()["line"].values(), *_words()["reason"].values()]
+    return list(dict.fromkeys(said for words in of_all for said in (words["says"], words["to_do"]) if said))
+
+
 @functools.cache
 def _words() -> dict[str, Any]:
     return tomllib.loads(published.path("notifications", "delivery.toml").read_text(encoding="utf-8"))

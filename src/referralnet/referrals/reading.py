@@ -156,10 +156,10 @@ async def referral(session: AsyncSession, actor: Member, referral_id: UUID) -> R
         NotFound: there is none, or it is between others: the answer is the same (C6).
     """
     require(actor, Permission.READ_REFERRALS)
-    row = (await session.execute(_rows().where(Referral.id == referral_id))).one_or_none()
+    row = (await session.execute(referral_rows().where(Referral.id == referral_id))).one_or_none()
     if row is None:
         raise NotFound(field="referral_id")
-    return _referral_row(row)
+    return referral_row(row)
 
 
 async def inbox(
@@ -232,7 +232,7 @@ async def _page(
 ) -> list[ReferralRow]:
     if not 1 <= page.first <= PAGE_MAX:
         raise InvalidInput(field="first", detail=f"Between 1 and {PAGE_MAX}.")
-    rows = _rows().where(side)
+    rows = referral_rows().where(side)
     if status is not None:
         rows = rows.where(Referral.status == status)
     if page.after is not None:
@@ -240,10 +240,11 @@ async def _page(
             tuple_(ordered_by, Referral.id) < tuple_(literal(page.after.at), literal(page.after.referral_id))
         )
     rows = rows.order_by(ordered_by.desc(), Referral.id.desc()).limit(page.first)
-    return [_referral_row(row) for row in await session.execute(rows)]
+    return [referral_row(row) for row in await session.execute(rows)]
 
 
-def _rows() -> Select[Any]:
+def referral_rows() -> Select[Any]:
+    """The one statement that reads referrals; whoever adds to it chooses which and in what order."""
     known = scope.knows_the_source()
     return (
         select(
@@ -286,7 +287,8 @@ def _place_in_line() -> ScalarSelect[int]:
     )
 
 
-def _referral_row(row: Row[Any]) -> ReferralRow:
+def referral_row(row: Row[Any]) -> ReferralRow:
+    """A row of that statement."""
     return ReferralRow(
         id=row.id,
         status=Status(row.status),

@@ -68,6 +68,13 @@ async def routing_plans(session: AsyncSession, actor: Member, survivor_id: UUID)
     return await _plans(session, actor, RoutingPlan.survivor_id == survivor_id)
 
 
+async def plan_of_referral(session: AsyncSession, actor: Member, referral_id: UUID) -> PlanRow | None:
+    """The plan under which one's own agency has made a referral, if there is one."""
+    asked = select(RoutingChoice.plan_id).where(RoutingChoice.referral_id == referral_id)
+    found = await _plans(session, actor, RoutingPlan.id == asked.scalar_subquery())
+    return found[0] if found else None
+
+
 async def _plans(session: AsyncSession, actor: Member, which: ColumnElement[bool]) -> list[PlanRow]:
     require(actor, Permission.SEND_REFERRALS)
     columns = select(

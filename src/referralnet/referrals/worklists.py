@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, literal, or_, select, true, tuple_
+from sqlalchemy import Boolean, ColumnElement, Row, and_, case, func, literal, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.selectable import Subquery
 
@@ -46,6 +46,8 @@ class WorklistRow:
     assignee_id: UUID | None
     assignee_name: str | None
     need: NeedRow | None
+    ends_with_its_step: bool
+    """Whether it is what an open referral waits for, and is not ticked off by itself (R6)."""
 
 
 class Place(NamedTuple):
@@ -100,11 +102,14 @@ async def worklist_task(session: AsyncSession, actor: Member, task_id: UUID) -> 
     return found[0]
 
 
-async def counts(session: AsyncSession, actor: Member, *, now: datetime) -> Counts:
-    """How many stand on each list, in one statement."""
+async def counts(session: AsyncSession, actor: Member, *, now: datetime, kinds: Collection[str] = ()) -> Counts:
+    """How many stand on each list, of some kinds or of all, in one statement."""
     require(actor, Permission.READ_REFERRALS)
     columns = [func.count().filter(_stands_on(which, actor, now)) for which in Worklist]
-    return Counts._make((await session.execute(select(*columns).where(Task.done_at.is_(None)))).one())
+    counted = select(*columns).where(Task.done_at.is_(None))
+    if kinds:
+        counted = counted.where(Task.kind.in_(kinds))
+    return Counts._make((await session.execute(counted)).one())
 
 
 def _stands_on(which: Worklist, actor: Member, now: datetime) -> ColumnElement[bool]:
@@ -131,6 +136,7 @@ async def _rows(session: AsyncSession, page: Subquery) -> list[WorklistRow]:
             task.id, task.kind, task.detail, task.subject_kind, task.subject_id,
             task.opened_at, task.due_at, task.assignee_id, MemberAccount.display_name.label("assignee_name"),
             or_(Referral.id.is_not(None), Need.id.is_not(None)).label("asks"), *need,
+            func.ends_with_its_step(task.kind, task.subject_id, type_=Boolean).label("ends_with_its_step"),
         )
         .outerjoin(Referral, and_(task.subject_kind == "referral", Referral.id == task.subject_id))
         .outerjoin(RoutingPlan, and_(task.subject_kind == "routing_plan", RoutingPlan.id == task.subject_id))
@@ -154,4 +160,5 @@ def _worklist_row(row: Row[Any]) -> WorklistRow:
         assignee_id=row.assignee_id,
         assignee_name=row.assignee_name,
         need=need,
+        ends_with_its_step=row.ends_with_its_step,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from referralnet.clock import FixedClock
 from referralnet.console import phrases
+from referralnet.console.pages.home import TO_ANSWER_SHOWN
 from referralnet.console.words import Words
 from referralnet.database.acting import AgencyKind, Custodian, Operator, Role
 from referralnet.database.transactions import Database
@@ -19,11 +21,13 @@ from referralnet.messaging.claiming import NOT_SENT_TASK
 from referralnet.messaging.inbound import _TASKS
 from referralnet.messaging.outbox import UNSETTLED_TASK
 from referralnet.referrals import answering
-from referralnet.referrals.lifecycle import Event, Status
+from referralnet.referrals.lifecycle import Event, RejectReason, Status
 from referralnet.referrals.policy import LADDER, TELLS, WAITS_FOR
+from referralnet.survivors.needs import Urgency
 from tests.factories.identity import MadeMember, make_agency, make_member
 from tests.factories.referrals import make_network, run, send
-from tests.surface.console.conftest import OpenBrowser, sign_in_as
+from tests.surface.console.conftest import Browser, OpenBrowser, sign_in_as
+from tests.surface.console.requests import ADDRESS
 
 
 @pytest.fixture
@@ -54,18 +58,84 @@ async def test_each_party_sees_its_side_of_a_referral(
     assert "waiting for an answer" in shown
     assert "law enforcement (named once you accept)" in shown
     assert "Spanish" in shown
-    assert "Answer a referral".lower() in shown.lower()
-    assert f"/explorer?operation=08_accept_referral&amp;referralId={sent.id}" in shown
+    assert ADDRESS.search(shown)
     assert f"Agency {network.coordinator.agency_id.hex}" not in shown
     assert "waiting for an answer" in (await source.get("/")).text
-    assert str(sent.id) not in (await outsider.get("/")).text
+    assert not ADDRESS.search((await outsider.get("/")).text)
 
     await run(app, network.intake, answering.accept, sent.id, now=present.now())
     shown = (await target.get("/")).text
     assert f"from Agency {network.coordinator.agency_id.hex}" in shown
-    assert "a place is held" in shown
-    assert "2 steps so far" in shown
-    assert "<strong>accepted</strong>" in (await source.get("/")).text
+    assert "Arrange what was accepted".lower() in shown.lower()
+    assert "accepted</span>" in (await source.get("/")).text
+
+
+async def test_what_is_to_be_answered_stands_by_its_deadline_and_the_lists_go_on_on_pages_of_their_own(
+    browser: OpenBrowser, owner: Database, app: Database, keyring: Keyring, present: FixedClock
+) -> None:
+    network = await make_network(owner)
+    for urgency in (Urgency.ROUTINE, Urgency.URGENT, Urgency.PRIORITY) * 8:
+        await send(app, network, keyring, urgency=urgency, now=present.now())
+    page = await sign_in_as(browser(now=present), app, network.intake, present)
+    home = (await page.get("/")).text
+    assert 'id="waiting-title">To answer <span class="count">24</span>' in home
+    assert re.findall(r'class="fact-(\w+)"', home) == ["urgent"] * TO_ANSWER_SHOWN
+    first = (await page.get("/requests/list/to-answer")).text
+    further = re.search(r'href="(/requests/list/to-answer\?after=[\w-]+)"', first)
+    assert further
+    second = (await page.get(further.group(1))).text
+    shown = [re.findall(r"· (urgent|priority|routine) ·", text) for text in (first, second)]
+    assert [len(urgencies) for urgencies in shown] == [20, 4]
+    assert [*shown[0], *shown[1]] == ["urgent"] * 8 + ["priority"] * 8 + ["routine"] * 8
+    assert set(ADDRESS.findall(first)).isdisjoint(ADDRESS.findall(second))
+    assert len(ADDRESS.findall((await page.get("/requests/list/received")).text)) == 20
+    assert (await page.get("/requests/list/others")).status_code == 404
+
+
+async def test_a_task_leads_to_where_it_is_done_and_is_taken_given_back_and_ticked_off(
+    browser: OpenBrowser, owner: Database, app: Database, keyring: Keyring, present: FixedClock
+) -> None:
+    network = await make_network(owner)
+    for _ in range(10):
+        sent = await send(app, network, keyring, now=present.now())
+        await run(app, network.intake, answering.reject, sent.id, reason=RejectReason.NOT_ELIGIBLE, now=present.now())
+    page = await sign_in_as(browser(now=present), app, network.coordinator, present)
+    home = (await page.get("/")).text
+    assert ADDRESS.search(home)
+    task = re.findall(r"/tasks/[\w-]{43}", home)[0]
+    assert "It is yours now." in await told_by(page, f"{task}/take")
+    assert re.search(r'Yours <span class="count">1</span>', (await page.get("/")).text)
+    assert task in (await page.get("/?list=mine")).text
+    assert "It is back on the list" in await told_by(page, f"{task}/give-back")
+    assert "Done." in await told_by(page, f"{task}/done")
+    home = (await page.get("/")).text
+    assert 'Other things that wait <span class="count">9</span>' in home
+    further = re.search(r'href="(/\?list=agency&amp;after=[\w-]+)"', home)
+    assert further
+    rest = (await page.get(further.group(1).replace("&amp;", "&"))).text
+    assert len(set(re.findall(r"/tasks/[\w-]{43}", home)) | set(re.findall(r"/tasks/[\w-]{43}", rest))) == 9
+
+
+async def told_by(page: Browser, path: str) -> str:
+    answer = await page.post(path, page="/")
+    assert answer.status_code == 303
+    return (await page.get(answer.headers["location"])).text
+
+
+@pytest.mark.rule("R6")
+async def test_what_a_referral_waits_for_is_not_ticked_off(
+    browser: OpenBrowser, owner: Database, app: Database, keyring: Keyring, present: FixedClock
+) -> None:
+    network = await make_network(owner)
+    sent = await send(app, network, keyring, now=present.now())
+    await run(app, network.intake, answering.accept, sent.id, now=present.now())
+    page = await sign_in_as(browser(now=present), app, network.intake, present)
+    home = (await page.get("/")).text
+    task = re.findall(r"/tasks/[\w-]{43}", home)[0]
+    assert f"{task}/done" not in home
+    answer = await page.post(f"{task}/done", page="/")
+    assert answer.status_code == 422
+    assert "It is done when its step is taken" in answer.text
 
 
 async def test_no_page_shows_who_it_is_about(

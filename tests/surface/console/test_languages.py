@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Message
+from babel.messages.catalog import Message as Entry
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 import referralnet
 from referralnet import console
-from referralnet.appointments.tables import AppointmentStatus
+from referralnet.appointments.tables import AppointmentStatus, Mode
+from referralnet.consent.categories import Category
 from referralnet.console import forms, phrases, told, words
 from referralnet.console.languages import CATALOGUES, LANGUAGES, catalogue, choose_language
 from referralnet.console.navigation import MEMBERS, STRANGERS
@@ -32,7 +33,11 @@ from referralnet.directory.search_query import ACCESSIBILITY, COSTS, GENDERS
 from referralnet.errors import Refusal
 from referralnet.identity.task_kinds import TASK_KINDS
 from referralnet.messaging.permission import Withheld
+from referralnet.messaging.wording import Message
+from referralnet.referrals.calling import CallAnswer
+from referralnet.referrals.handing_over import HandoffKind
 from referralnet.referrals.lifecycle import CloseReason, Event, Outcome, RejectReason, Status
+from referralnet.survivors.facts import Fact
 from referralnet.survivors.needs import AgeBand, Urgency
 from tests.factories.identity import MadeMember
 from tests.surface.console.conftest import OpenBrowser
@@ -47,7 +52,7 @@ OF_PROGRAMS = (
 """Where refusals come from that no page tells."""
 CODES = (
     *Status, *Role, *AgencyKind, *ACCESSIBILITY, *COSTS, *GENDERS, *Urgency, *RejectReason, *CloseReason, *Outcome,
-    *AppointmentStatus, *Withheld, *AgeBand,
+    *AppointmentStatus, *Withheld, *AgeBand, *Mode, *CallAnswer, *HandoffKind, *Category, *Fact, *Message,
 )  # fmt: skip
 
 
@@ -60,9 +65,9 @@ def refusals() -> dict[str, type[Refusal]]:
     return {code: kind for code, kind in ours.items() if not kind.__module__[12:].startswith(OF_PROGRAMS)}
 
 
-def spanish() -> list[Message]:
+def spanish() -> list[Entry]:
     """Every message of the Spanish files."""
-    found: list[Message] = []
+    found: list[Entry] = []
     for path in sorted((CATALOGUES / "es").glob("*.po")):
         with path.open("rb") as file:
             found += [message for message in read_po(file, locale="es") if message.id]
@@ -89,6 +94,7 @@ def of_code() -> Iterator[str]:
     yield from (*phrases.PLAIN.values(), *phrases.HAPPENED.values(), *phrases.REASONS.values())
     yield from (kind.words for kind in TASK_KINDS.values())
     yield from (*phrases.UNITS.values(), *phrases.NARROWS_BY.values(), *told.SENTENCES.values())
+    yield from phrases.WAYS.values()
     yield from (*listing.ON_SHEET.values(), capacity.WRONG_COUNT)
     yield from (name for _, name, *_ in (*MEMBERS, *STRANGERS))
     yield from (phrases.PLAIN.get(code, code.replace("_", " ")) for code in CODES)
@@ -109,7 +115,7 @@ def test_no_phrase_is_without_its_spanish() -> None:
     assert sorted(phrase for phrase in wanted if known.ugettext(phrase) == phrase and phrase not in SAME) == []
 
 
-SAME = {"Error"}
+SAME = {"Error", "Plan"}
 """The same word in both."""
 
 

@@ -16,7 +16,10 @@ from referralnet.encryption.keyring import Keyring
 from tests.factories.identity import MadeMember, make_agency, make_member
 from tests.surface.console.conftest import Browser, OpenBrowser, statements
 
-PAGES = ("/", "/step-up", "/directory", "/directory/compare", "/capacity", "/explorer", "/graphiql", "/phone")
+PAGES = (
+    "/", "/calendar", "/calendar?view=list", "/texts", "/step-up", "/directory", "/directory/compare", "/capacity",
+    "/explorer", "/graphiql", "/phone",
+)  # fmt: skip
 OPEN_PAGES = ("/sign-in", "/locked", "/phone")
 STATIC = Path(__file__).parents[3] / "src" / "referralnet" / "console" / "static"
 # What somebody who looks over her shoulder, or through the browser's history, must not read.

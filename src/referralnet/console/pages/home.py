@@ -1,56 +1,59 @@
-"""Home of a signed-in member: what waits for their agency, what was sent to it and what it has sent."""
+"""Home of a signed-in member: what waits for her, what is to be answered, and what goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from referralnet.appointments.reading import AppointmentRow, appointments
-from referralnet.console.operations import WorkedOperation, worked_operations
+from referralnet.console.places import place_of
 from referralnet.console.serving import PageRequest
-from referralnet.database.acting import Member
+from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, is_permitted
 from referralnet.identity.profiles import own_profile
-from referralnet.referrals import reading, worklists
-from referralnet.referrals.lifecycle import TAKEN, Status
+from referralnet.identity.task_kinds import TASK_KINDS
+from referralnet.referrals import reading, waiting, worklists
+from referralnet.referrals.marks import mark_of_worklist
+from referralnet.referrals.worklists import Worklist
 
-_EACH_MAX = 25
-_WAITING = (Status.REQUESTED, Status.CANCELLATION_REQUESTED)
-_UNDER_WAY = (*TAKEN, Status.ON_HOLD)
-
-# What either party can do next, as worked operations of the explorer.
-_STEPS_OF_TARGET = {
-    Status.REQUESTED: ("08_accept_referral", "30_waitlist_referral", "31_reject_referral"),
-    Status.ON_HOLD: ("08_accept_referral", "31_reject_referral"),
-    Status.ACCEPTED: ("10_schedule_visit", "09_disclosure", "13_complete_referral"),
-    Status.IN_PROGRESS: ("12_mark_attended", "09_disclosure", "32_reschedule_visit", "13_complete_referral"),
-    Status.CANCELLATION_REQUESTED: ("35_confirm_cancellation",),
+TASKS_OF_PAGE = 8
+OF_INBOX = frozenset({"answer_referral", "answer_reminder"})
+TO_ANSWER_SHOWN = 6
+LAST_SHOWN = 5
+LISTS = {
+    Worklist.AGENCY: "All",
+    Worklist.MINE: "Yours",
+    Worklist.OVERDUE: "Overdue",
+    Worklist.NEEDS_PERSON: "Need a person",
 }
-_STEPS_OF_SOURCE = dict.fromkeys((Status.REQUESTED, Status.ON_HOLD, *TAKEN), ("27_withdraw_referral",))
+"""The lists, by what their tabs say."""
+PHRASES = tuple(LISTS.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A referral with its history and its visits."""
+class ShownTask:
+    """A task, and the address of where it is done, if there is such a page."""
 
-    referral: reading.ReferralRow
-    events: list[reading.ReferralEventRow]
-    visits: list[AppointmentRow]
+    row: worklists.WorklistRow
+    place: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Worklist:
-    """What the home page lists; `sent` is newest first, the others as their areas order them."""
+class Desk:
+    """What the home page lists; each list is cut, and says how many there are or where the rest is."""
 
+    which: Worklist
     counts: worklists.Counts
-    tasks: list[worklists.WorklistRow]
-    waiting: list[Shown]
-    under_way: list[Shown]
-    sent: list[Shown]
+    tasks: list[ShownTask]
+    next_page: str | None
+    to_answer: Sequence[reading.ReferralRow]
+    to_answer_count: int
+    received: Sequence[reading.ReferralRow]
+    sent: Sequence[reading.ReferralRow]
+    mark: str
 
 
 async def show(request: PageRequest) -> Response:
@@ -58,41 +61,58 @@ async def show(request: PageRequest) -> Response:
     actor = request.member
     async with request.desk.resources.database.transaction(actor) as session:
         profile = await own_profile(session, actor)
-        worklist = (
-            await _worklist(session, actor, request.now) if is_permitted(actor, Permission.READ_REFERRALS) else None
-        )
+        desk = await _desk(session, request) if is_permitted(actor, Permission.READ_REFERRALS) else None
     return request.page(
         "home.html",
         profile=profile,
-        worklist=worklist,
+        desk=desk,
+        lists=LISTS,
         answers=is_permitted(actor, Permission.ANSWER_REFERRALS),
         sends=is_permitted(actor, Permission.SEND_REFERRALS),
-        steps_of_target=_with_titles(_STEPS_OF_TARGET),
-        steps_of_source=_with_titles(_STEPS_OF_SOURCE),
     )
 
 
-async def _worklist(session: AsyncSession, actor: Member, now: datetime) -> Worklist:
-    waiting = await _received(session, actor, _WAITING)
-    under_way = await _received(session, actor, _UNDER_WAY)
-    sent = await reading.sent(session, actor, first=_EACH_MAX)
-    ids = [row.id for row in (*waiting, *under_way, *sent)]
-    histories = await reading.events(session, ids) if ids else {}
-    visits = await appointments(session, actor, ids) if ids else {}
-
-    def shown(rows: list[reading.ReferralRow]) -> list[Shown]:
-        return [Shown(row, histories.get(row.id, []), visits.get(row.id, [])) for row in rows]
-
-    counts = await worklists.counts(session, actor, now=now)
-    tasks = await worklists.worklist(session, actor, now=now)
-    return Worklist(counts, tasks, shown(waiting), shown(under_way), shown(sent))
+def _kinds(*, answers: bool) -> tuple[str, ...]:
+    """What the worklist shows: whoever answers has what is to be answered beside it, by its deadline."""
+    return tuple(kind for kind in TASK_KINDS if kind not in OF_INBOX) if answers else ()
 
 
-async def _received(session: AsyncSession, actor: Member, statuses: tuple[Status, ...]) -> list[reading.ReferralRow]:
-    pages = [await reading.inbox(session, actor, status=status, first=_EACH_MAX) for status in statuses]
-    return [row for page in pages for row in page]
+async def _desk(session: AsyncSession, request: PageRequest) -> Desk:
+    actor, which = request.member, _which(request)
+    answers = is_permitted(actor, Permission.ANSWER_REFERRALS)
+    sends = is_permitted(actor, Permission.SEND_REFERRALS)
+    kinds, after = _kinds(answers=answers), await _after(session, request)
+    rows = await worklists.worklist(
+        session, actor, which, now=request.now, kinds=kinds, first=TASKS_OF_PAGE + 1, after=after
+    )
+    page = rows[:TASKS_OF_PAGE]
+    further = request.handle("task", page[-1].id) if len(rows) > TASKS_OF_PAGE else None
+    return Desk(
+        which=which,
+        counts=await worklists.counts(session, actor, now=request.now, kinds=kinds),
+        tasks=[ShownTask(row, place_of(request, row.subject_kind, row.subject_id)) for row in page],
+        next_page=f"/?list={which}&after={further}" if further else None,
+        to_answer=await waiting.to_answer(session, actor, first=TO_ANSWER_SHOWN) if answers else [],
+        to_answer_count=await waiting.count_to_answer(session, actor) if answers else 0,
+        received=await waiting.under_way(session, actor, first=LAST_SHOWN) if answers else [],
+        sent=await reading.sent(session, actor, first=LAST_SHOWN) if sends else [],
+        mark=await mark_of_worklist(session, actor),
+    )
 
 
-def _with_titles(steps: Mapping[Status, tuple[str, ...]]) -> dict[Status, list[WorkedOperation]]:
-    operations = {operation.key: operation for operation in worked_operations()}
-    return {status: [operations[key] for key in keys] for status, keys in steps.items()}
+def _which(request: PageRequest) -> Worklist:
+    wanted = request.http.query_params.get("list", "")
+    return Worklist(wanted) if wanted in set(Worklist) else Worklist.AGENCY
+
+
+async def _after(session: AsyncSession, request: PageRequest) -> worklists.Place | None:
+    """Where the page before ended; from the beginning, where that task is done by now."""
+    given = request.http.query_params.get("after")
+    if given is None:
+        return None
+    task_id: UUID = request.open_handle("task", given)
+    try:
+        ended = await worklists.worklist_task(session, request.member, task_id)
+    except NotFound:
+        return None
+    return worklists.Place(ended.due_at, ended.id)

@@ -87,6 +87,8 @@ function watch(idle) {
     if (warning.open) warning.close();
   }
 
+  // The server has said that the session is over, or no longer what it was.
+  document.addEventListener("workspace:over", lock);
   channel.addEventListener("message", ({ data }) => {
     if (data === "ended") lock();
     else {

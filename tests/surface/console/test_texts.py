@@ -1,0 +1,151 @@
+"""Texts as her phone shows them, and whether words could be a label: nothing is sent, and nothing is kept."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from referralnet.appointments.tables import Mode
+from referralnet.clock import FixedClock
+from referralnet.database.acting import Custodian, Dispatcher
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from referralnet.messaging.planning import plan_notice, unhandled_notices
+from referralnet.referrals import answering, visiting
+from referralnet.survivors.contact_plans import keep_contact_plan
+from tests.databases import DatabaseUrls
+from tests.factories.identity import MadeMember
+from tests.factories.messaging import superuser
+from tests.factories.referrals import run
+from tests.factories.survivors import new_plan
+from tests.surface.console.conftest import Browser, OpenBrowser, statements
+from tests.surface.console.requests import Two, two_sides
+
+BUBBLE = re.compile(r'<div class="phone-bubble"><p lang="(\w+)">([^<]+)</p>')
+
+
+@pytest.fixture
+def present() -> FixedClock:
+    return FixedClock(datetime.now(UTC))
+
+
+@pytest.fixture
+async def page(browser: OpenBrowser, member: MadeMember) -> Browser:
+    page = browser()
+    await page.sign_in(member)
+    return page
+
+
+@pytest.fixture
+async def told(
+    browser: OpenBrowser, owner: Database, app: Database, worker: Database, keyring: Keyring, present: FixedClock
+) -> Two:
+    """A visit is booked, and the worker has planned what she is texted."""
+    two = await two_sides(browser, owner, app, keyring, present)
+    network, now = two.network, present.now()
+    await run(app, network.coordinator, keep_contact_plan, two.sent.survivor_id, new_plan(), keyring=keyring, now=now)
+    await run(app, network.intake, answering.accept, two.sent.id, now=now)
+    day = (now + timedelta(days=5)).replace(tzinfo=None, hour=10, minute=30, second=0, microsecond=0)
+    visit = {"local_start": day, "time_zone": "America/Chicago", "duration_minutes": 60, "mode": Mode.PHONE}
+    await run(app, network.intake, visiting.schedule_visit, two.sent.id, **visit, now=now)
+    async with worker.transaction(Dispatcher()) as session:
+        waiting = await unhandled_notices(session)
+    for notice_id, agency_id in waiting:
+        async with worker.transaction(Custodian(agency_id)) as session:
+            await plan_notice(session, notice_id, now=now)
+    return two
+
+
+async def test_her_coordinator_sees_each_text_before_it_goes_and_what_became_of_it(
+    told: Two, database_urls: DatabaseUrls
+) -> None:
+    address = await told.address(told.source)
+    shown = (await told.source.get(address)).text
+    bubbles = BUBBLE.findall(shown)
+    assert bubbles
+    assert all(language == "es" and "10:30 a.m." in body for language, body in bubbles)
+    assert "It waits for its hour, inside her safe windows." in shown
+    assert "1 segment" in shown
+    async with superuser(database_urls) as db:
+        failed = "update text_message set state = 'failed', error_code = '21211' where subject_id = $1"
+        await db.execute(failed, told.sent.id)
+    shown = (await told.source.get(address)).text
+    assert "The number is not a phone number." in shown
+    assert "Ask her for her number, and correct her contact plan." in shown
+
+
+@pytest.mark.rule("C5")
+async def test_the_service_sees_no_text(told: Two) -> None:
+    shown = (await told.target.get(await told.address(told.target))).text
+    assert "phone-bubble" not in shown
+    assert "Texts to her" not in shown
+
+
+async def test_a_task_about_a_text_leads_to_it_and_from_it_to_what_it_is_about(
+    told: Two, owner: Database, database_urls: DatabaseUrls
+) -> None:
+    async with superuser(database_urls) as db:
+        text_id = await db.fetchval("select id from text_message where subject_id = $1 limit 1", told.sent.id)
+        await db.execute(
+            "insert into task (agency_id, kind, subject_kind, subject_id, opened_at, due_at) "
+            "values ($1, 'text_unsettled', 'text_message', $2, now(), now())",
+            told.network.coordinator.agency_id, text_id,
+        )  # fmt: skip
+    home = (await told.source.get("/")).text
+    address = re.search(r"/texts/[\w-]{43}", home)
+    assert address
+    shown = (await told.source.get(address.group())).text
+    assert BUBBLE.search(shown)
+    assert await told.address(told.source) in shown
+    assert (await told.target.get(address.group())).status_code == 404
+
+
+async def test_every_text_of_a_language_is_shown_under_each_label(page: Browser) -> None:
+    shown = (await page.get("/texts?language=es&label=planner")).text
+    bodies = BUBBLE.findall(shown)
+    assert len(bodies) >= 8
+    assert sum(body.startswith("Agenda:") for _, body in bodies) >= 5
+    assert "it is never sent" in (await page.get("/texts?language=tl")).text
+    assert (await page.get("/texts?language=xx&label=yy")).status_code == 200
+
+
+@pytest.mark.rule("M3")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("Shelter notes", "holds a forbidden word: shelter."),
+        ("Maria", "holds somebody&#39;s name"),
+        ("example.org", "holds something that a phone would underline."),
+        ("A very long label indeed", "is longer than 16 letters."),
+        ("<b>", "holds more than letters, digits, spaces and hyphens."),
+        ("Week ahead", "Nothing speaks against it."),
+    ],
+)
+async def test_words_are_tried_as_a_label_and_stand_in_no_address(page: Browser, words: str, says: str) -> None:
+    answer = await page.post("/texts", words=words)
+    assert (answer.status_code, says in answer.text) == (200, True)
+    assert "<b>" not in answer.text
+
+
+async def test_in_spanish_what_speaks_against_a_label_is_told_in_spanish(page: Browser) -> None:
+    page.client.headers["accept-language"] = "es"
+    assert "tiene una palabra prohibida: shelter." in (await page.post("/texts", words="Shelter notes")).text
+
+
+async def test_texts_of_a_referral_are_one_statement_more(told: Two, app: Database) -> None:
+    address = await told.address(told.source)
+    with statements(app) as sent:
+        await told.source.get(address)
+    assert sum("text_message" in statement for statement in sent) == 1
+    assert len(sent) <= 18, "\n".join(sent)
+
+
+async def test_without_a_contact_plan_nobody_pretends_to_know_how_it_would_read(
+    told: Two, database_urls: DatabaseUrls
+) -> None:
+    async with superuser(database_urls) as db:
+        await db.execute("delete from contact_plan where survivor_id = $1", told.sent.survivor_id)
+    shown = (await told.source.get(await told.address(told.source))).text
+    assert "She has no contact plan, so nobody can say how it would read." in shown
