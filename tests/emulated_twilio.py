@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +23,7 @@ _START_SECONDS_MAX = 30
 class EmulatedTwilio:
     """One emulated account with one number, whose inbound texts go to `inbound_url`."""
 
-    def __init__(self, folder: Path, inbound_url: str) -> None:
+    def __init__(self, folder: Path, inbound_url: str, environment: Mapping[str, str] | None = None) -> None:
         self._seed = folder / "emulate.json"
         self._log = (folder / "emulate.log").open("wb")
         account = {"sid": ACCOUNT_SID, "auth_token": AUTH_TOKEN, "friendly_name": "tests"}
@@ -36,7 +37,8 @@ class EmulatedTwilio:
         program = CHECKOUT / "node_modules" / "emulate" / "dist" / "index.js"
         self._process = subprocess.Popen(
             [node.folder / "node", program, "start", "--service", "twilio", "--port", str(port), "--seed", self._seed],
-            cwd=folder, env=node.environment(), stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
+            cwd=folder, env={**node.environment(), **(environment or {})}, stdout=self._log, stderr=self._log,
+            stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
