@@ -53,6 +53,7 @@ STORIES = {
         f"{SENT} {INTAKE} 08 40 113 114 {COORDINATOR} 114 115 {INTAKE} 116 {SECOND_COORDINATOR} 100 02 04 106 118"
     ),
     "systems of one's own are told": f"{INTAKE} 134 138 135 136 {SENT} {INTAKE} 08 139 140 137",
+    "a colleague comes and goes": f"{INTAKE} 190 191 192 193 194 195 196",
     "a listing kept": f"{INTAKE} 37 38 39 42 43",
     "two records that may be one": f"{NETWORK_ADMIN} 44 45",
     "identity opened very often": f"{SECOND_COORDINATOR} 02 {'24 ' * 60}{AGENCY_ADMIN} 53 54",

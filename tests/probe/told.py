@@ -124,6 +124,8 @@ TYPES: dict[str, Thing | None] = {
     "ServiceAtLocationEdge": None,
     "SuggestedName": None,
     "UnitCount": None,
+    "AgencyMember": None,  # a name is a canary of its own
+    "Invitation": None,
     "Webhook": None,
     "WebhookDelivery": None,  # its id says whose it is
     "WebhookSecret": None,

@@ -26,6 +26,7 @@ from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.listings import ListingMutation, ListingQuery
 from referralnet.api.matching import MatchingQuery
+from referralnet.api.members import MemberMutation, MemberQuery
 from referralnet.api.needs import NeedMutation, NeedQuery
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
 from referralnet.api.releases import ReleaseMutation, ReleaseQuery
@@ -69,6 +70,7 @@ class Query(
     TextQuery,
     WordingQuery,
     AlarmQuery,
+    MemberQuery,
     WebhookQuery,
     WorklistQuery,
 ):
@@ -98,6 +100,7 @@ class Mutation(
     DraftMutation,
     ErasureMutation,
     AlarmMutation,
+    MemberMutation,
     WebhookMutation,
     WorklistMutation,
 ):

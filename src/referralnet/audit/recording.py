@@ -18,6 +18,8 @@ class Action(StrEnum):
     SIGNED_IN = "signed_in"
     SIGNED_OUT = "signed_out"
     STEPPED_UP = "stepped_up"
+    INVITATION_ACCEPTED = "invitation_accepted"
+    MEMBER_CHANGED = "member_changed"
     ATTEMPT_REFUSED = "attempt_refused"
     SURVIVOR_RECORDED = "survivor_recorded"
     SURVIVOR_REVEALED = "survivor_revealed"

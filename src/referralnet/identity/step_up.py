@@ -87,12 +87,12 @@ def _step_of(credential: Any, actor: Member, code: str, keyring: Keyring, now: d
         return None
     place = f"member_credential.totp_sealed:{actor.member_id}"
     secret = open_sealed(keyring.derive("totp"), credential.totp_sealed, place)
-    step = _matching_step(secret, code.strip(), now)
+    step = matching_step(secret, code.strip(), now)
     return step if step is not None and step > credential.totp_last_step else None
 
 
-def _matching_step(secret: str, code: str, now: datetime) -> int | None:
-    """The 30-second step the code belongs to, this one or a neighbour (clocks differ), or None."""
+def matching_step(secret: str, code: str, now: datetime) -> int | None:
+    """Of a base32 secret the 30-second step the code belongs to, this one or a neighbour (clocks differ), or None."""
     totp = pyotp.TOTP(secret)
     present = int(now.timestamp()) // _STEP_SECONDS
     for step in (present, present - 1, present + 1):

@@ -54,6 +54,22 @@ class MemberCredential(Base):
     changed_at: Mapped[datetime]
 
 
+class MemberInvitation(Base):
+    """A code, known by its hash alone, by which a member chooses how to sign in; one at a time is open."""
+
+    __tablename__ = "member_invitation"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    member_id: Mapped[UUID]
+    code_hash: Mapped[bytes]
+    made_by: Mapped[UUID]
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
 class MemberSession(Base):
     """A browser session or an API client's token, known by its hash alone."""
 
