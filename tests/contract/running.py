@@ -43,7 +43,7 @@ class Program:
     known: dict[str, str] = field(default_factory=dict)
     listening: dict[str, AsyncGenerator[Any, None]] = field(default_factory=dict)
 
-    async def run(self, key: str, token: str | None, **changes: str) -> dict[str, Any]:
+    async def run(self, key: str, token: str | None, **changes: Any) -> dict[str, Any]:
         operation = next(operation for operation in OPERATIONS.values() if operation.key.startswith(f"{key}_"))
         now = self.resources.clock.now()
         variables = fill_in(operation.variables, self.known, now=now, time_zone=TIME_ZONE) | changes

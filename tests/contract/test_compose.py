@@ -48,8 +48,8 @@ def test_it_is_what_the_compose_specification_allows() -> None:
 
 
 def test_there_is_a_service_for_each_part() -> None:
-    assert set(COMPOSE["services"]) == {"postgres", "migrate", "operator", "api", "worker", "proxy"}
-    assert set(OURS) == {"migrate", "operator", "api", "worker"}
+    assert set(COMPOSE["services"]) == {"postgres", "migrate", "operator", "api", "worker", "importer", "proxy"}
+    assert set(OURS) == {"migrate", "operator", "api", "worker", "importer"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -68,7 +68,9 @@ def test_every_command_is_one_of_the_programs(name: str) -> None:
 
 
 @pytest.mark.rule("A2")
-@pytest.mark.parametrize(("name", "role"), [("migrate", "owner"), ("api", "app"), ("worker", "worker")])
+@pytest.mark.parametrize(
+    ("name", "role"), [("migrate", "owner"), ("importer", "owner"), ("api", "app"), ("worker", "worker")]
+)
 def test_each_process_knows_one_role_alone(name: str, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_of(OURS[name], monkeypatch)
     urls = {"app": settings.database_url, "worker": settings.database_worker_url, "owner": settings.database_owner_url}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -11,16 +12,19 @@ from referralnet.api.endpoint import find_actor
 from referralnet.cli.example import AGENCIES
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
+from referralnet.referrals.measures import FATES
+from referralnet.referrals.quarters import quarters_over
 from referralnet.referrals.sending import Case, draft_referral
 from tests.contract.running import OPERATIONS, Program, open_program
 
 COORDINATOR, INTAKE, NETWORK_ADMIN = "dana@lakeside.example", "rosa@lantern.example", "noor@network.example"
 COLLEAGUE = "theo@lakeside.example"
+AUDITOR = "saul@network.example"
 SECOND_COORDINATOR, AGENCY_ADMIN = "june@lantern.example", INTAKE
 SENT = f"{COORDINATOR} 01 02 03 04 05 06"
 
 # By tests of their own, or to sign in.
-RUN_APART = {"50", "51", "52", "131", "132", "133"}
+RUN_APART = {"205", "50", "51", "52", "131", "132", "133"}
 
 # Who runs what, in order; what one answer gives, the next operations take.
 STORIES = {
@@ -54,6 +58,9 @@ STORIES = {
     ),
     "systems of one's own are told": f"{INTAKE} 134 138 135 136 {SENT} {INTAKE} 08 139 140 137",
     "a colleague comes and goes": f"{INTAKE} 190 191 192 193 194 195 196",
+    "an agency joins and leaves": f"{NETWORK_ADMIN} 197 198 199 200",
+    "imports looked at, and one taken back": f"{NETWORK_ADMIN} 201 202 203 204",
+    "a trail read and checked": f"{AUDITOR} 206 207 208 207",
     "a listing kept": f"{INTAKE} 37 38 39 42 43",
     "two records that may be one": f"{NETWORK_ADMIN} 44 45",
     "identity opened very often": f"{SECOND_COORDINATOR} 02 {'24 ' * 60}{AGENCY_ADMIN} 53 54",
@@ -86,6 +93,15 @@ async def test_it_can_be_run_as_it_stands(program: Program, story: str) -> None:
     for login, key in steps(story):
         await program.run(key, await program.sign_in(login))
     await program.hear()
+
+
+async def test_the_measures_are_those_of_a_quarter_that_is_over(program: Program) -> None:
+    admin = await program.sign_in(AGENCY_ADMIN)
+    quarter = quarters_over(datetime.now(UTC), 1)[0]
+    told = await program.run("205", admin, year=quarter.year, quarter=quarter.number)
+    assert told["measures"]["fates"]["all"] == {
+        "code": "all", "total": 0, "counts": [{"code": fate, "count": 0} for fate in FATES],
+    }  # fmt: skip
 
 
 async def test_a_ride_that_the_service_leaves_to_the_sender_is_arranged(program: Program) -> None:

@@ -126,6 +126,19 @@ TYPES: dict[str, Thing | None] = {
     "UnitCount": None,
     "AgencyMember": None,  # a name is a canary of its own
     "Invitation": None,
+    "FirstAdmin": None,
+    "NetworkAgency": None,
+    "DirectoryRequest": None,
+    "DirectoryImport": None,
+    "ImportProblem": None,
+    "Measures": None,  # counts of which small ones are left out: of nobody
+    "MeasuredCount": None,
+    "MeasuredLine": None,
+    "MeasuredTable": None,
+    "MeasuredWait": None,
+    "TrailEvent": None,  # its id says whose it is
+    "TrailPage": None,
+    "TrailState": None,
     "Webhook": None,
     "WebhookDelivery": None,  # its id says whose it is
     "WebhookSecret": None,
@@ -142,6 +155,8 @@ FIELDS = {
 }
 # Questions that name somebody at another agency by their nature: whom she has blocked, her custodian knows.
 NAME_STAFF = {"survivorBlocks"}
+# Questions that name what acts were about: the ids of the acts themselves say whose they are (U3).
+NAME_CASES = {"trail"}
 # What each question about one thing tells that there is, and by which id of a case it asks.
 LOOKUPS = {
     "referral": ("referral", Thing.REFERRAL),

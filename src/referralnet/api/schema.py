@@ -26,8 +26,10 @@ from referralnet.api.identity import IdentityMutation, IdentityQuery
 from referralnet.api.limits import TOKENS_MAX, LimitComplexity
 from referralnet.api.listings import ListingMutation, ListingQuery
 from referralnet.api.matching import MatchingQuery
+from referralnet.api.measures import MeasureQuery
 from referralnet.api.members import MemberMutation, MemberQuery
 from referralnet.api.needs import NeedMutation, NeedQuery
+from referralnet.api.network import NetworkMutation, NetworkQuery
 from referralnet.api.referrals import ReferralMutation, ReferralQuery
 from referralnet.api.releases import ReleaseMutation, ReleaseQuery
 from referralnet.api.routing import RoutingMutation, RoutingQuery
@@ -37,6 +39,7 @@ from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSear
 from referralnet.api.survivor_signers import SurvivorSignerMutation
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 from referralnet.api.texts import TextQuery
+from referralnet.api.trail import TrailMutation, TrailQuery
 from referralnet.api.two_people import TwoPeopleMutation, TwoPeopleQuery
 from referralnet.api.visits import VisitMutation
 from referralnet.api.webhooks import WebhookMutation, WebhookQuery
@@ -71,6 +74,9 @@ class Query(
     WordingQuery,
     AlarmQuery,
     MemberQuery,
+    NetworkQuery,
+    MeasureQuery,
+    TrailQuery,
     WebhookQuery,
     WorklistQuery,
 ):
@@ -101,6 +107,8 @@ class Mutation(
     ErasureMutation,
     AlarmMutation,
     MemberMutation,
+    NetworkMutation,
+    TrailMutation,
     WebhookMutation,
     WorklistMutation,
 ):

@@ -69,14 +69,15 @@ async def verify_trail(session: AsyncSession) -> tuple[int, list[BrokenLink]]:
     agencies = (await session.scalars(select(AuditLink.agency_id).distinct().order_by(AuditLink.agency_id))).all()
     held, broken = 0, []
     for agency_id in agencies:
-        count, break_ = await _verify_chain(session, agency_id)
+        count, break_ = await verify_chain(session, agency_id)
         held += count
         if break_ is not None:
             broken.append(break_)
     return held, broken
 
 
-async def _verify_chain(session: AsyncSession, agency_id: UUID) -> tuple[int, BrokenLink | None]:
+async def verify_chain(session: AsyncSession, agency_id: UUID) -> tuple[int, BrokenLink | None]:
+    """Recompute one agency's chain: the number of links that hold, and the first that does not."""
     rows = await session.stream(
         select(AuditLink, AuditEvent)
         .outerjoin(AuditEvent, AuditEvent.id == AuditLink.event_id)

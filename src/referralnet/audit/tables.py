@@ -36,3 +36,18 @@ class AuditLink(Base):
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     event_id: Mapped[UUID]
     hash: Mapped[bytes]
+
+
+class TrailCheck(Base):
+    """A check of one agency's chain: asked for, then made; the first link that does not hold is where it breaks."""
+
+    __tablename__ = "trail_check"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    agency_id: Mapped[UUID]
+    asked_by: Mapped[UUID | None]
+    asked_at: Mapped[datetime]
+    checked_at: Mapped[datetime | None]
+    links: Mapped[int | None] = mapped_column(BigInteger)
+    broken_at: Mapped[int | None] = mapped_column(BigInteger)
+    reason: Mapped[str | None]

@@ -22,6 +22,7 @@ _COMMANDS = {
     "run": _Command("run", "run"),
     "serve": _Command("serve", "serve"),
     "worker": _Command("worker"),
+    "importer": _Command("importer"),
     "database": _Command("database"),
     "agency": _Command("members", "agency_app"),
     "member": _Command("members", "member_app"),

@@ -92,6 +92,7 @@ async def _run(settings: Settings, own: socket.socket) -> None:
     from referralnet.clock import SystemClock
     from referralnet.database.migrating import migrate
     from referralnet.encryption.keyring_file import KeyringFile
+    from referralnet.jobs.importer import run_importer
     from referralnet.jobs.worker import run_worker
 
     assert settings.keyring_file is not None
@@ -99,6 +100,7 @@ async def _run(settings: Settings, own: socket.socket) -> None:
     assert settings.database_worker_url is not None
     await migrate(settings.database_owner_url.get_secret_value())
     owner = open_database(settings, "owner")
+    importing = open_database(settings, "owner", command_timeout_seconds=settings.database_import_timeout_seconds)
     keyring = KeyringFile.open_or_create(settings.keyring_file)
     await fill_example(owner, keyring, now=SystemClock().now())
     await owner.close()
@@ -106,11 +108,14 @@ async def _run(settings: Settings, own: socket.socket) -> None:
     worker = asyncio.create_task(
         run_worker(open_work(settings), listen_url=settings.database_worker_url.get_secret_value())
     )
+    stop, owner_url = asyncio.Event(), settings.database_owner_url.get_secret_value()
+    importer = asyncio.create_task(run_importer(importing, SystemClock(), listen_url=owner_url, stop=stop))
     serving = asyncio.create_task(server.serve(sockets=[own]))
     # Whichever ends first ends the other: a network without its worker would take referrals and text nobody.
     await asyncio.wait({worker, serving}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
-    await asyncio.gather(worker, serving)
+    stop.set()
+    await asyncio.gather(worker, serving, importer)
 
 
 class _Server(uvicorn.Server):

@@ -65,6 +65,12 @@ def above(code: str) -> set[str]:
     return codes
 
 
+@lru_cache(maxsize=1)
+def widest() -> dict[str, str]:
+    """The uppermost code over each code of ours that stands below another, e.g. "t_visa" to "legal"."""
+    return {code: next(top for top in above(code) if top not in _parents()) for code in _parents()}
+
+
 def one_level_below(codes: tuple[str, ...]) -> list[str]:
     """The codes right below these; below a leaf itself; the uppermost ones where none is given."""
     parents = _parents()

@@ -26,6 +26,9 @@ class Permission(StrEnum):
     KEEP_WEBHOOKS = "keep_webhooks"
     READ_TRAIL = "read_trail"
     EXPORT_REFERRALS = "export_referrals"
+    READ_MEASURES = "read_measures"
+    KEEP_AGENCIES = "keep_agencies"
+    IMPORT_DIRECTORY = "import_directory"
 
 
 _EVERYBODY = frozenset({Permission.SEARCH_DIRECTORY})
@@ -53,10 +56,17 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KEEP_MEMBERS,
         Permission.KEEP_WEBHOOKS,
         Permission.DECIDE_DUPLICATES,
+        Permission.READ_MEASURES,
     },
     # A4: these two read no case field.
-    Role.NETWORK_ADMIN: _EVERYBODY | {Permission.DECIDE_DUPLICATES},
-    Role.AUDITOR: _EVERYBODY | {Permission.READ_TRAIL},
+    Role.NETWORK_ADMIN: _EVERYBODY
+    | {
+        Permission.DECIDE_DUPLICATES,
+        Permission.KEEP_AGENCIES,
+        Permission.IMPORT_DIRECTORY,
+        Permission.READ_MEASURES,
+    },
+    Role.AUDITOR: _EVERYBODY | {Permission.READ_TRAIL, Permission.READ_MEASURES},
     # A right beside a role that keeps cases: alone it opens none.
     Role.EXPORTER: _EVERYBODY | {Permission.EXPORT_REFERRALS},
 }

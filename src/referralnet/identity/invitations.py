@@ -59,16 +59,16 @@ async def put_invitation(session: AsyncSession, actor: Member, member_id: UUID, 
     open_one = (MemberInvitation.used_at.is_(None), MemberInvitation.ended_at.is_(None))
     earlier = update(MemberInvitation).where(MemberInvitation.member_id == member_id, *open_one).values(ended_at=now)
     await session.execute(earlier.execution_options(synchronize_session=False))
-    code = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
-    values = {"id": uuid4(), "agency_id": actor.agency_id, "member_id": member_id, "code_hash": _hash(code)}
+    code = new_code()
+    values = {"id": uuid4(), "agency_id": actor.agency_id, "member_id": member_id, "code_hash": code_hash(code)}
     values |= {"made_by": actor.member_id, "made_at": now, "expires_at": now + GOOD_FOR}
     await session.execute(insert(MemberInvitation).values(values).inline())
-    return "-".join(re.findall(f".{{{_GROUP}}}", code))
+    return code
 
 
 async def find_invited(session: AsyncSession, code: str, *, now: datetime) -> Invited:
     """Whom a code is for, before anybody is signed in. Raises InvitationRefused."""
-    found = func.find_invitation(_hash(code), now).table_valued("member_id", "login", "display_name", "agency_name")
+    found = func.find_invitation(code_hash(code), now).table_valued("member_id", "login", "display_name", "agency_name")
     row = (await session.execute(select(found))).one_or_none()
     if row is None:
         raise InvitationRefused(field="code")
@@ -91,7 +91,7 @@ async def accept(database: Database, code: str, chosen: Chosen, *, keyring: Keyr
     password_hash = await asyncio.to_thread(hash_password, chosen.password)
     sealed = seal_totp_secret(keyring, invited.member_id, chosen.totp_secret)
     async with database.transaction(Nobody()) as session:
-        accepted = func.accept_invitation(_hash(code), now, password_hash, sealed, step)
+        accepted = func.accept_invitation(code_hash(code), now, password_hash, sealed, step)
         member_id = await session.scalar(select(accepted))
         if member_id is None:
             raise InvitationRefused(field="code")
@@ -110,6 +110,12 @@ def authenticator_address(secret: str, login: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name="Workspace")
 
 
-def _hash(code: str) -> bytes:
+def new_code() -> str:
+    """Twenty letters in groups of four, as people read them to one another."""
+    code = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+    return "-".join(re.findall(f".{{{_GROUP}}}", code))
+
+
+def code_hash(code: str) -> bytes:
     """SHA-256 of 98 random bits: nothing to guess, so nothing slower is needed."""
     return hashlib.sha256(re.sub(r"[\s-]", "", code).upper().encode(errors="replace")).digest()

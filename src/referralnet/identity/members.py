@@ -84,12 +84,9 @@ async def invite(session: AsyncSession, actor: Member, new: NewColleague, *, now
         NotPermitted; LoginTaken; InvalidInput: naming the field.
     """
     require(actor, Permission.KEEP_MEMBERS)
-    login = new.login.strip().lower()
-    if not _LOGIN.fullmatch(login):
-        raise InvalidInput(field="login", detail="Write an e-mail address.")
-    member_id, roles = uuid4(), _roles(new.roles)
+    login, member_id, roles = login_of(new.login), uuid4(), _roles(new.roles)
     values = {"id": member_id, "agency_id": actor.agency_id, "login": login, "roles": roles}
-    values |= {"display_name": _name(new.display_name), "trained_until": new.trained_until}
+    values |= {"display_name": name_of(new.display_name), "trained_until": new.trained_until}
     try:
         async with session.begin_nested():
             await session.execute(insert(MemberAccount).values(values).inline())
@@ -173,7 +170,16 @@ def _roles(roles: Collection[Role]) -> list[str]:
     return sorted({role.value for role in roles})
 
 
-def _name(given: str) -> str:
+def login_of(given: str) -> str:
+    """A login as it is kept. Raises InvalidInput: it is no e-mail address."""
+    login = given.strip().lower()
+    if not _LOGIN.fullmatch(login):
+        raise InvalidInput(field="login", detail="Write an e-mail address.")
+    return login
+
+
+def name_of(given: str) -> str:
+    """A person's name as it is kept. Raises InvalidInput: there is none, or it is too long."""
     name = " ".join(given.split())
     if not 0 < len(name) <= NAME_LETTERS_MAX:
         raise InvalidInput(field="display_name", detail="Write the name that colleagues use.")

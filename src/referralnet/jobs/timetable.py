@@ -10,6 +10,7 @@ from referralnet.jobs import (
     apply_callbacks,
     ask_about_texts,
     check_owners,
+    check_trails,
     climb_ladders,
     erase_texts,
     expire_releases,
@@ -69,4 +70,5 @@ TIMETABLE = (
     Job(forget_keys.run, every_seconds=60 * 60),
     Job(seal_audit.run, every_seconds=2),
     Job(anchor_audit.run, every_seconds=600),
+    Job(check_trails.run, every_seconds=60 * 60, wakes_on="trail_check"),
 )
