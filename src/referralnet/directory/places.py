@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from sys import intern
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import zipcodes
@@ -54,20 +57,26 @@ class Surroundings:
 def _zip_places() -> dict[str, Place]:
     places = {}
     zones = available_timezones()
-    for row in zipcodes.list_all():  # type: ignore[no-untyped-call]
+    for row in _zip_rows():
         county = str(row["county"]).lower().removesuffix(" county").strip()
         if row["lat"] and row["long"] and county:
-            code, state = str(row["zip_code"]), str(row["state"])
-            zone = str(row["timezone"])
+            code, state = str(row["zip_code"]), intern(str(row["state"]))
+            zone = intern(str(row["timezone"]))
             places[code] = Place(
                 code,
                 float(row["lat"]),
                 float(row["long"]),
-                f"county:{state}/{county}",
+                intern(f"county:{state}/{county}"),
                 state,
                 zone if zone in zones else None,
             )
     return places
+
+
+def _zip_rows() -> Iterator[dict[str, Any]]:
+    """Of every ZIP code, a few at a time: all of them at once take 150 MiB, and the package would keep them."""
+    for digits in range(100):
+        yield from zipcodes.similar_to(f"{digits:02}")  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=1)
