@@ -20,9 +20,9 @@ from strawberry.types.graphql import OperationType
 from referralnet.api.attempts import record_attempt
 from referralnet.api.context import RequestContext, Resources
 from referralnet.api.errors import present
-from referralnet.database.acting import Member, Nobody
+from referralnet.database.acting import Member
 from referralnet.errors import Refusal
-from referralnet.identity.sessions import find_member
+from referralnet.identity.sessions import find_member, note_use
 
 BODY_BYTES_MAX = 64 * 1024
 _OVER_HTTP = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -55,15 +55,20 @@ async def find_actor(resources: Resources, token: str | None, *, in_use: bool = 
     if not token:
         return None
     now, settings = resources.clock.now(), resources.settings
-    async with resources.database.transaction(Nobody()) as session:
-        return await find_member(
-            session,
+    async with resources.database.alone() as asking:
+        found = await find_member(
+            asking,
             token,
             idle=timedelta(minutes=settings.session_idle_minutes),
             api_idle=timedelta(hours=settings.api_token_idle_hours),
             now=now,
-            in_use=in_use,
         )
+    if found is None:
+        return None
+    if in_use and found.is_to_be_noted(now):
+        async with resources.database.transaction(found.member) as session:
+            await note_use(session, found.member, now=now)
+    return found.member
 
 
 class GraphQLEndpoint:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.pool import NullPool
 
@@ -49,6 +49,7 @@ class Database:
         }
         self.engine: AsyncEngine = create_async_engine(url, connect_args=connecting, hide_parameters=True, **pool)
         hand_out_living_connections(self.engine)
+        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self, actor: Actor) -> AsyncIterator[AsyncSession]:
@@ -61,6 +62,12 @@ class Database:
         )
         async with session, session.begin():
             yield session
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[AsyncConnection]:
+        """For a statement of nobody's that is a transaction by itself: no message begins or ends it."""
+        async with self._alone.connect() as connection:
+            yield connection
 
     async def close(self) -> None:
         """Close every connection."""

@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import DateTime, LargeBinary, bindparam, insert, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import AgencyKind, Member, Role
-from referralnet.database.transactions import act_as_member
 from referralnet.identity.tables import MemberSession
 
 # Writing at every request would make each read a write; the idle limit is tens of minutes.
@@ -63,20 +62,39 @@ async def open_session(
     return opened
 
 
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """Whom a token speaks for, and when it was last noted that it does."""
+
+    member: Member
+    last_seen_at: datetime
+
+    def is_to_be_noted(self, now: datetime) -> bool:
+        """Whether its use was last noted longer ago than it is noted how often."""
+        return self.last_seen_at < now - _TOUCH_EVERY
+
+
+_FIND = text("""
+    select session_id, member_id, agency_id, agency_kind, roles, stepped_up_at, last_seen_at
+      from find_session(:token_hash, :now, :idle_since, :api_idle_since)
+""").bindparams(
+    bindparam("token_hash", type_=LargeBinary()),
+    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "idle_since", "api_idle_since")),
+)
+
+
 async def find_member(
-    session: AsyncSession, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime, in_use: bool = True
-) -> Member | None:
+    asking: AsyncConnection | AsyncSession, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime
+) -> FoundSession | None:
     """Whom a token speaks for, right now: None when unknown, ended, idle too long, or the member is disabled.
 
-    That the session is `in_use` is noted, and from there on the transaction acts for its member.
+    One statement, asked by nobody; whoever uses the session notes that (`note_use`).
     """
-    found = func.find_session(token_hash(token), now, now - idle, now - api_idle).table_valued(
-        "session_id", "member_id", "agency_id", "agency_kind", "roles", "stepped_up_at", "last_seen_at"
-    )
-    row = (await session.execute(select(found))).one_or_none()
+    given = {"token_hash": token_hash(token), "now": now, "idle_since": now - idle, "api_idle_since": now - api_idle}
+    row = (await asking.execute(_FIND, given)).one_or_none()
     if row is None:
         return None
-    actor = Member(
+    member = Member(
         member_id=row.member_id,
         agency_id=row.agency_id,
         agency_kind=AgencyKind(row.agency_kind),
@@ -84,13 +102,11 @@ async def find_member(
         session_id=row.session_id,
         stepped_up_at=row.stepped_up_at,
     )
-    if in_use and row.last_seen_at < now - _TOUCH_EVERY:
-        await _touch(session, actor, now)
-    return actor
+    return FoundSession(member, row.last_seen_at)
 
 
-async def _touch(session: AsyncSession, actor: Member, now: datetime) -> None:
-    await act_as_member(session, actor.member_id)
+async def note_use(session: AsyncSession, actor: Member, *, now: datetime) -> None:
+    """Note that the actor's session is in use, which keeps it from being idle."""
     await session.execute(
         update(MemberSession)
         .where(MemberSession.id == actor.session_id, MemberSession.last_seen_at < now - _TOUCH_EVERY)

@@ -10,10 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from referralnet.clock import FixedClock
-from referralnet.database.acting import Member, Nobody, Operator, Role
+from referralnet.database.acting import Member, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from referralnet.identity.sessions import SessionKind, find_member, open_session, revoke
+from referralnet.identity.sessions import SessionKind, find_member, note_use, open_session, revoke
 from tests.factories.identity import MadeMember, make_agency, make_member
 
 IDLE = timedelta(minutes=30)
@@ -29,8 +29,15 @@ async def made(owner: Database, keyring: Keyring, clock: FixedClock) -> MadeMemb
 
 
 async def find(app: Database, token: str, clock: FixedClock) -> Member | None:
-    async with app.transaction(Nobody()) as session:
-        return await find_member(session, token, idle=IDLE, api_idle=API_IDLE, now=clock.now())
+    """As at the edge: whoever is found is using the session."""
+    async with app.alone() as asking:
+        found = await find_member(asking, token, idle=IDLE, api_idle=API_IDLE, now=clock.now())
+    if found is None:
+        return None
+    if found.is_to_be_noted(clock.now()):
+        async with app.transaction(found.member) as session:
+            await note_use(session, found.member, now=clock.now())
+    return found.member
 
 
 async def open_for(app: Database, made: MadeMember, kind: SessionKind, lifetime: timedelta, clock: FixedClock) -> str:

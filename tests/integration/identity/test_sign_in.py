@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from referralnet.clock import FixedClock
-from referralnet.database.acting import Nobody, Operator
+from referralnet.database.acting import Operator
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import Refusal
@@ -59,10 +59,11 @@ def door(app: Database, keyring: Keyring, clock: FixedClock) -> Door:
 async def test_the_token_speaks_for_the_member(door: Door, made: MadeMember) -> None:
     opened = await door.attempt(f"  {made.login.upper()} ", made.password)
     assert isinstance(opened, OpenedSession)
-    async with door.app.transaction(Nobody()) as session:
-        found = await find_member(session, opened.token, idle=IDLE, api_idle=IDLE, now=door.clock.now())
+    async with door.app.alone() as asking:
+        found = await find_member(asking, opened.token, idle=IDLE, api_idle=IDLE, now=door.clock.now())
     assert found is not None
-    assert (found.member_id, found.roles, found.stepped_up_at) == (made.actor.member_id, made.actor.roles, None)
+    member = found.member
+    assert (member.member_id, member.roles, member.stepped_up_at) == (made.actor.member_id, made.actor.roles, None)
     assert opened.expires_at == door.clock.now() + timedelta(hours=12)
 
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from referralnet.clock import FixedClock
-from referralnet.database.acting import Member, Nobody, Operator
+from referralnet.database.acting import Member, Operator
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import Refusal
@@ -38,12 +38,12 @@ class Factor:
             raise proven
 
     async def reload(self, made: MadeMember) -> Member:
-        async with self._app.transaction(Nobody()) as session:
+        async with self._app.alone() as asking:
             found = await find_member(
-                session, made.token, idle=timedelta(minutes=30), api_idle=timedelta(hours=72), now=self._clock.now()
+                asking, made.token, idle=timedelta(minutes=30), api_idle=timedelta(hours=72), now=self._clock.now()
             )
         assert found is not None
-        return found
+        return found.member
 
 
 @pytest.fixture
