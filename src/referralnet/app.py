@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import configure_mappers
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -157,8 +158,9 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        # Two seconds here, and not in the first search.
+        # Two seconds here, and not in the first search; and a tenth of one, not in the first that asks the database.
         await asyncio.to_thread(prepare_places)
+        configure_mappers()
         async with resources.wakes.listening(resources.database):
             yield
         await resources.database.close()

@@ -21,12 +21,13 @@ def serve(
 
     settings = load_settings()
     try:
-        make_app()
+        app = make_app()
     except (SettingMissing, KeyringUnusable, CarrierNotSet) as error:
         raise fail(str(error)) from None
     uvicorn.run(
-        "referralnet.cli.serve:make_app",
-        factory=True,
+        # Several processes make one each; where this one serves, it has been made.
+        app if workers == 1 else "referralnet.cli.serve:make_app",  # type: ignore[arg-type]
+        factory=workers > 1,
         host=settings.listen_host,
         port=settings.listen_port,
         workers=workers,
