@@ -81,6 +81,7 @@ end;
 \\set referral ((:of / {WAITING_OF_20}) * 20 + :of % {WAITING_OF_20}) * {agencies} + :at % {agencies}
 \\set agency :referral % {agencies}
 {_BEGIN}{sql.numbered(sql.ACCEPT, given).strip()};
+{sql.numbered(sql.WAITS, {"1": given["1"], "2": given["4"]}).strip()};
 end;
 """
 

@@ -107,7 +107,7 @@ class Bench:
                  events, (select count(*) from notice where created_at > $1::text::timestamptz) as notices,
                  (select count(*) from audit_event where at > $1::text::timestamptz) as audited,
                  (select count(*) from idempotency_key where created_at > $1::text::timestamptz) as keys,
-                 (select count(*) from task where opened_at > $1::text::timestamptz) as tasks""",
+                 (select count(*) from task where opened_at > $1::text::timestamptz and done_at is null) as tasks""",
             began,
         )
         assert written is not None

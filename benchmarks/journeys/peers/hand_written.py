@@ -131,7 +131,10 @@ async def accept(request: Request) -> Response:
     asked = orjson.loads(await request.body())
     digest = hashlib.sha256(orjson.dumps(["acceptReferral", asked["id"]])).digest()
     async with acting(request) as connection:
-        row = await connection.fetchrow(sql.ACCEPT, UUID(asked["id"]), asked["key"], digest, datetime.now(UTC))
+        referral_id, now = UUID(asked["id"]), datetime.now(UTC)
+        row = await connection.fetchrow(sql.ACCEPT, referral_id, asked["key"], digest, now)
+        if row is not None:
+            await connection.execute(sql.WAITS, referral_id, now)
     if row is None:
         return answer({"__typename": "Refused"})
     need = {"serviceType": row["service_type"], "urgency": row["urgency"], "householdSize": row["household_size"]}

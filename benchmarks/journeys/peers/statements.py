@@ -97,10 +97,6 @@ with kept as (
    where r.id = locked.id and r.version = locked.version and not locked.filled and not counts_units
   returning r.id, r.source_agency_id, r.target_agency_id, r.service_at_location_id, r.service_type, r.urgency,
             r.household_size, r.version
-), waits as (
-  insert into task (id, agency_id, kind, subject_kind, subject_id, detail, opened_at)
-  select gen_random_uuid(), target_agency_id, 'arrange_service', 'referral', id, '{}', $4::timestamptz from moved
-      on conflict do nothing
 ), told as (
   insert into audit_event (id, agency_id, member_id, action, subject_kind, subject_id, detail)
   select gen_random_uuid(), acting_agency(), acting_member(), 'referral_changed', 'referral', id,
@@ -125,6 +121,13 @@ STEPS_OF_ROWS = _STEPS.format(to_status="to_status", by_agency_name="by_agency_n
 ACCEPT = f"""{ACCEPTING}
 select moved.id, source.name as source_agency_name, target.name as target_agency_name, listing.service_name,
        moved.service_type, moved.urgency, moved.household_size, {_TOLD}::text as events {ACCEPTED}"""
+
+# By itself, behind the acceptance: a trigger closes the tasks that are open when that statement ends.
+WAITS = """
+insert into task (id, agency_id, kind, subject_kind, subject_id, detail, opened_at)
+select gen_random_uuid(), target_agency_id, 'arrange_service', 'referral', id, '{}', $2::timestamptz
+  from referral where id = $1::uuid and status = 'accepted' on conflict do nothing
+"""
 
 FOR_CODES = [reason.code if reason.points > 0 else None for reason in REASONS]
 AGAINST_CODES = [reason.code if reason.points < 0 else None for reason in REASONS]

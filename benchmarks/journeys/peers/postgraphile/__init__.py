@@ -94,13 +94,19 @@ create function benchmark_api.inbox() returns setof benchmark_api.inbox_referral
     from ({sql.INBOX_OF_ROWS}) found
 $$;
 create function benchmark_api.accept_referral(key text, referral uuid) returns benchmark_api.accepted_referral
-  language sql volatile as $$
+  language plpgsql volatile as $$
+declare
+  accepted benchmark_api.accepted_referral;
+begin
   {sql.numbered(sql.ACCEPTING, {"1": "$2", "2": "$1", "3": "sha256($2::text::bytea)", "4": "now()"})}
   select moved.id, 'ACCEPTED', source.name, target.name, listing.service_name, false,
     row(moved.service_type, moved.urgency, null, null, moved.household_size, null, null,
         null)::benchmark_api.asked_need,
     array(select step from jsonb_populate_recordset(null::benchmark_api.referral_step, {sql.STEPS_OF_ROWS}) step)
-  {sql.ACCEPTED}
+  into accepted {sql.ACCEPTED};
+  {sql.numbered(sql.WAITS, {"1": "$2", "2": "now()"})};
+  return accepted;
+end
 $$;
 grant usage on schema benchmark_api to referralnet_app;
 grant execute on all functions in schema benchmark_api to referralnet_app;
