@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Protocol
@@ -16,7 +17,7 @@ from referralnet.api.context import Info
 from referralnet.api.errors import Refused
 from referralnet.api.paging import PageInfo, decode_cursor, encode_cursor, page_size
 from referralnet.api.performing import perform
-from referralnet.api.selection import asks_for
+from referralnet.api.selection import asked_for
 from referralnet.appointments.reading import appointments
 from referralnet.database.acting import AgencyKind, Member
 from referralnet.errors import InvalidInput
@@ -151,13 +152,14 @@ ReferralResult = Annotated[Referral | Refused, strawberry.union("ReferralResult"
 
 
 async def show_referrals(
-    session: AsyncSession, actor: Member, rows: list[reading.ReferralRow], *, events: bool, visits: bool, words: bool
+    info: Info, session: AsyncSession, actor: Member, rows: list[reading.ReferralRow]
 ) -> list[Referral]:
-    """Rows as the API tells them; history and visits of the whole page are one statement each, if asked for."""
+    """Rows as the API tells them; what hangs on a whole page is one statement for each kind that was asked for."""
     ids = [row.id for row in rows]
-    histories = await reading.events(session, ids) if events and ids else {}
-    booked = await appointments(session, actor, ids) if visits and ids else {}
-    said = await handing_over.confirmations(session, ids) if words and ids else {}
+    asked = asked_for(info) if ids else frozenset()
+    histories = await reading.events(session, ids) if "events" in asked else {}
+    booked = await appointments(session, actor, ids) if "appointments" in asked else {}
+    said = await handing_over.confirmations(session, ids) if "warmHandoff" in asked else {}
     return [
         Referral(
             id=row.id,
@@ -191,10 +193,14 @@ async def show_referrals(
     ]
 
 
-async def show_referral(session: AsyncSession, actor: Member, referral_id: UUID) -> Referral:
-    """One referral, whole."""
-    row = await reading.referral(session, actor, referral_id)
-    return (await show_referrals(session, actor, [row], events=True, visits=True, words=True))[0]
+def showing(info: Info) -> Callable[[AsyncSession, Member, UUID], Awaitable[Referral]]:
+    """How one referral is shown: with as much of what hangs on it as was asked for."""
+
+    async def show(session: AsyncSession, actor: Member, referral_id: UUID) -> Referral:
+        row = await reading.referral(session, actor, referral_id)
+        return (await show_referrals(info, session, actor, [row]))[0]
+
+    return show
 
 
 class Step(Protocol):
@@ -214,7 +220,7 @@ async def change(
         await step(session, actor, referral_id, now=info.context.now)
         return referral_id
 
-    return await perform(info, permission, idempotency_key, [referral_id, *content], act=act, show=show_referral)
+    return await perform(info, permission, idempotency_key, [referral_id, *content], act=act, show=showing(info))
 
 
 def _position(after: str | None) -> reading.Position | None:
@@ -242,14 +248,7 @@ async def _page(
     size = page_size(first)
     rows = await read(session, actor, status=status, first=size + 1, after=_position(after))
     page = rows[:size]
-    nodes = await show_referrals(
-        session,
-        actor,
-        page,
-        events=asks_for(info, "events"),
-        visits=asks_for(info, "appointments"),
-        words=asks_for(info, "warmHandoff"),
-    )
+    nodes = await show_referrals(info, session, actor, page)
     cursors = [encode_cursor((row.requested_at if received else row.created_at), str(row.id)) for row in page]
     return ReferralConnection(
         edges=[ReferralEdge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)],
@@ -276,7 +275,7 @@ class ReferralQuery:
     @strawberry.field(description="One referral; what is between others answers as what does not exist.")
     async def referral(self, info: Info, referral_id: UUID) -> Referral:
         async with info.context.reading(Permission.READ_REFERRALS) as (session, actor):
-            return await show_referral(session, actor, referral_id)
+            return await showing(info)(session, actor, referral_id)
 
 
 @strawberry.type
@@ -297,7 +296,7 @@ class ReferralMutation:
                 now=info.context.now,
             )
 
-        return await perform(info, Permission.SEND_REFERRALS, idempotency_key, referral, act=act, show=show_referral)
+        return await perform(info, Permission.SEND_REFERRALS, idempotency_key, referral, act=act, show=showing(info))
 
     @strawberry.mutation(description="Accept: a unit is held where the service counts units.")
     async def accept_referral(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:

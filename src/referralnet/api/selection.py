@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from strawberry.types.nodes import SelectedField, Selection
 
 from referralnet.api.context import Info
 
 
-def asks_for(info: Info, name: str) -> bool:
-    """Whether a field called `name` stands anywhere below the field being resolved."""
-    return _stands_in(name, info.selected_fields)
+def asked_for(info: Info) -> frozenset[str]:
+    """Names of the fields that stand anywhere below the field being resolved."""
+    return frozenset(_names(info.selected_fields))
 
 
-def _stands_in(name: str, selections: Iterable[Selection]) -> bool:
-    return any(
-        (isinstance(selection, SelectedField) and selection.name == name) or _stands_in(name, selection.selections)
-        for selection in selections
-    )
+def _names(selections: Iterable[Selection]) -> Iterator[str]:
+    for selection in selections:
+        if isinstance(selection, SelectedField):
+            yield selection.name
+        yield from _names(selection.selections)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert
+from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-
-from referralnet.audit.tables import AuditEvent
 
 
 class Action(StrEnum):
@@ -88,6 +86,12 @@ class Action(StrEnum):
     WEBHOOK_REPLAYED = "webhook_replayed"
 
 
+_RECORD = text("""
+    insert into audit_event (action, subject_kind, subject_id, agency_id, member_id, detail)
+    values (:action, :subject_kind, :subject_id, acting_agency(), acting_member(), :detail)
+""").bindparams(bindparam("subject_id", type_=Uuid()), bindparam("detail", type_=JSONB()))
+
+
 async def record(
     session: AsyncSession, action: Action, subject_kind: str, subject_id: UUID, **codes: str | int | list[str] | None
 ) -> None:
@@ -100,11 +104,6 @@ async def record(
         subject_id: that thing's id.
         codes: ids, codes and counts that explain it; never identity (U3).
     """
-    values: dict[str, Any] = {"action": action, "subject_kind": subject_kind, "subject_id": subject_id}
-    statement = insert(AuditEvent).values(
-        **values,
-        agency_id=func.acting_agency(),
-        member_id=func.acting_member(),
-        detail={name: code for name, code in codes.items() if code is not None},
-    )
-    await session.execute(statement.inline())
+    detail = {name: code for name, code in codes.items() if code is not None}
+    given = {"action": action, "subject_kind": subject_kind, "subject_id": subject_id, "detail": detail}
+    await session.execute(_RECORD, given)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import LargeBinary, Uuid, bindparam, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -82,6 +82,20 @@ async def once(
     return made
 
 
+_LOCK = text("""
+    select pg_advisory_xact_lock(hashtextextended(concat(acting_member(), ':', cast(:key as text)), 0))
+""")
+_FIND = text("select mutation, content_hash, result_id from idempotency_key where key = :key")
+_KEEP = text("""
+    insert into idempotency_key (member_id, key, mutation, content_hash, result_id)
+    values (:member_id, :key, :mutation, :content_hash, :result_id)
+""").bindparams(
+    bindparam("member_id", type_=Uuid()),
+    bindparam("content_hash", type_=LargeBinary()),
+    bindparam("result_id", type_=Uuid()),
+)
+
+
 async def find_result(session: AsyncSession, key: str, mutation: str, content_hash: bytes) -> UUID | None:
     """What an earlier request of this key made, or None; a second request in flight waits here for the first.
 
@@ -91,10 +105,8 @@ async def find_result(session: AsyncSession, key: str, mutation: str, content_ha
     """
     if not 8 <= len(key) <= 128:
         raise InvalidInput(field="idempotency_key", detail="Use 8 to 128 characters.")
-    lock = func.pg_advisory_xact_lock(func.hashtextextended(func.concat(func.acting_member(), ":", key), 0))
-    await session.execute(select(lock))
-    columns = select(IdempotencyKey.mutation, IdempotencyKey.content_hash, IdempotencyKey.result_id)
-    row = (await session.execute(columns.where(IdempotencyKey.key == key))).one_or_none()
+    await session.execute(_LOCK, {"key": key})
+    row = (await session.execute(_FIND, {"key": key})).one_or_none()
     if row is None:
         return None
     if row.mutation != mutation or row.content_hash != content_hash:
@@ -107,11 +119,8 @@ async def keep_result(
     session: AsyncSession, actor: Member, key: str, *, mutation: str, content_hash: bytes, result_id: UUID
 ) -> None:
     """Remember what the request made, in the same transaction."""
-    await session.execute(
-        insert(IdempotencyKey)
-        .values(member_id=actor.member_id, key=key, mutation=mutation, content_hash=content_hash, result_id=result_id)
-        .inline()
-    )
+    made = {"mutation": mutation, "content_hash": content_hash, "result_id": result_id}
+    await session.execute(_KEEP, {"member_id": actor.member_id, "key": key, **made})
 
 
 async def forget_old_keys(session: AsyncSession, now: datetime) -> int:

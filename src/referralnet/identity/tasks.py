@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import DateTime, Uuid, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -53,6 +53,19 @@ class TaskRow:
     opened_at: datetime
 
 
+# Without a named index: naming one asks for the right to read it, which the other party has not.
+_OPEN = text("""
+    insert into task (id, agency_id, kind, subject_kind, subject_id, detail, opened_at)
+    values (gen_random_uuid(), :agency_id, :kind, :subject_kind, :subject_id, :detail, :opened_at)
+    on conflict do nothing
+""").bindparams(
+    bindparam("agency_id", type_=Uuid()),
+    bindparam("subject_id", type_=Uuid()),
+    bindparam("detail", type_=JSONB()),
+    bindparam("opened_at", type_=DateTime(timezone=True)),
+)
+
+
 async def open_task(
     session: AsyncSession,
     *,
@@ -64,21 +77,8 @@ async def open_task(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Put something on an agency's worklist; the same open task is not put there twice."""
-    await session.execute(
-        insert(Task)
-        .values(
-            id=uuid4(),
-            agency_id=agency_id,
-            kind=kind,
-            subject_kind=subject_kind,
-            subject_id=subject_id,
-            detail=detail or {},
-            opened_at=now,
-        )
-        # Without a named index: naming one asks for the right to read it, which the other party has not.
-        .on_conflict_do_nothing()
-        .inline()
-    )
+    given = {"agency_id": agency_id, "kind": kind, "subject_kind": subject_kind, "subject_id": subject_id}
+    await session.execute(_OPEN, {**given, "detail": detail or {}, "opened_at": now})
 
 
 async def list_tasks(session: AsyncSession, *, kinds: Collection[str] = (), first: int = 50) -> list[TaskRow]:

@@ -15,7 +15,6 @@ from referralnet.errors import Refusal
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.lifecycle import ENDS, Event, Outcome, Party, RejectReason, next_status
 from referralnet.referrals.moving import NOTHING_MORE, Locked, Particulars, lock, move
-from referralnet.referrals.reading import ReferralRow, referral
 
 
 class Filled(Refusal):
@@ -24,7 +23,7 @@ class Filled(Refusal):
     code = "FILLED"
 
 
-async def accept(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> ReferralRow:
+async def accept(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
     """Take the survivor on; holds one unit where the service counts units.
 
     Raises:
@@ -39,38 +38,35 @@ async def accept(session: AsyncSession, actor: Member, referral_id: UUID, *, now
     # Judged before a unit is touched: a late answer must not wait behind the beds.
     next_status(locked.status, Event.ACCEPT, locked.party(actor))
     entry = await load_entry_for_referral(session, locked.service_at_location_id)
-    capacity_id = await hold_unit(session, entry.service_id) if entry is not None else None
-    return await _answer(session, actor, locked, Event.ACCEPT, now=now, more=Particulars(capacity_id=capacity_id))
+    counted = entry if entry is not None and entry.capacity_id is not None else None
+    capacity_id = await hold_unit(session, counted.service_id) if counted is not None else None
+    await _answer(session, actor, locked, Event.ACCEPT, now=now, more=Particulars(capacity_id=capacity_id))
 
 
-async def waitlist(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> ReferralRow:
+async def waitlist(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
     """Put the referral on the waiting list. Raises as `accept`."""
     locked = await _lock_to_answer(session, actor, referral_id)
-    return await _answer(session, actor, locked, Event.WAITLIST, now=now)
+    await _answer(session, actor, locked, Event.WAITLIST, now=now)
 
 
 async def reject(
     session: AsyncSession, actor: Member, referral_id: UUID, *, reason: RejectReason, now: datetime
-) -> ReferralRow:
+) -> None:
     """Say no, for a coded reason; a held unit is free again and the coordinator gets the task. Raises as `accept`."""
     locked = await _lock_to_answer(session, actor, referral_id)
-    return await _answer(session, actor, locked, Event.REJECT, now=now, more=Particulars(reason=reason))
+    await _answer(session, actor, locked, Event.REJECT, now=now, more=Particulars(reason=reason))
 
 
-async def complete(
-    session: AsyncSession, actor: Member, referral_id: UUID, *, outcome: Outcome, now: datetime
-) -> ReferralRow:
+async def complete(session: AsyncSession, actor: Member, referral_id: UUID, *, outcome: Outcome, now: datetime) -> None:
     """End the referral with what came of it; a held unit is free again. Raises as `accept`."""
     locked = await _lock_to_answer(session, actor, referral_id)
-    return await _answer(session, actor, locked, Event.COMPLETE, now=now, more=Particulars(outcome=outcome))
+    await _answer(session, actor, locked, Event.COMPLETE, now=now, more=Particulars(outcome=outcome))
 
 
-async def confirm_cancellation(
-    session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime
-) -> ReferralRow:
+async def confirm_cancellation(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
     """Agree to the source's wish to cancel; a held unit is free again. Raises as `accept`."""
     locked = await _lock_to_answer(session, actor, referral_id)
-    return await _answer(session, actor, locked, Event.CONFIRM_CANCELLATION, now=now)
+    await _answer(session, actor, locked, Event.CONFIRM_CANCELLATION, now=now)
 
 
 async def _lock_to_answer(session: AsyncSession, actor: Member, referral_id: UUID) -> Locked:
@@ -86,11 +82,10 @@ async def _answer(
     *,
     now: datetime,
     more: Particulars = NOTHING_MORE,
-) -> ReferralRow:
+) -> None:
     # Judged here too: what follows must not touch an appointment for a step that is not there.
     transition = next_status(locked.status, event, locked.party(actor))
     if transition.to_status in ENDS:
         of = Visited(locked.id, locked.source_agency_id, locked.target_agency_id)
         await cancel_if_ahead(session, of, now=now)
     await move(session, locked, event, transition.party, now=now, more=more)
-    return await referral(session, actor, locked.id)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, func, select, update
+from sqlalchemy import TextClause, Uuid, bindparam, inspect, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -73,27 +74,33 @@ class Particulars:
 NOTHING_MORE = Particulars()
 
 
+_LOCK = text("""
+    select id, source_agency_id, target_agency_id, service_at_location_id, status, answer_due_at, version,
+           status_reason, hold_routing_plan(id) as accepted_elsewhere
+      from referral where id = :id for update
+""").bindparams(bindparam("id", type_=Uuid()))
+
+
 async def lock(session: AsyncSession, referral_id: UUID) -> Locked:
     """Lock a referral of the acting agency, on either side, and before it the routing plan that it belongs to.
 
     Raises:
         NotFound: there is none, or it is between others: the answer is the same (C6).
     """
-    columns = select(
-        Referral.id,
-        Referral.source_agency_id,
-        Referral.target_agency_id,
-        Referral.service_at_location_id,
-        Referral.status,
-        Referral.answer_due_at,
-        Referral.version,
-        Referral.status_reason,
-        func.hold_routing_plan(Referral.id, type_=Boolean),
-    )
-    row = (await session.execute(columns.where(Referral.id == referral_id).with_for_update())).one_or_none()
+    row = (await session.execute(_LOCK, {"id": referral_id})).one_or_none()
     if row is None:
         raise NotFound(field="referral_id")
-    return Locked(*row[:4], Status(row.status), *row[5:])
+    return Locked(
+        row.id,
+        row.source_agency_id,
+        row.target_agency_id,
+        row.service_at_location_id,
+        Status(row.status),
+        row.answer_due_at,
+        row.version,
+        row.status_reason,
+        row.accepted_elsewhere,
+    )
 
 
 async def move(
@@ -113,13 +120,8 @@ async def move(
         IllegalTransition: the table has no such step for this party.
     """
     transition = next_status(locked.status, event, party)
-    moved = await session.scalar(
-        update(Referral)
-        .where(Referral.id == locked.id, Referral.version == locked.version)
-        .values(_changed(transition, more, now))
-        .returning(Referral.version)
-        .execution_options(synchronize_session=False)
-    )
+    changed = _changed(transition, more, now)
+    moved = await session.scalar(_update(tuple(changed)), {**changed, "id": locked.id, "version": locked.version})
     assert moved is not None, "the row is locked, so nobody moved it"
     await _put_on_worklists(session, locked, transition, now)
     await record(
@@ -134,6 +136,17 @@ async def move(
     return transition
 
 
+@lru_cache(maxsize=32)
+def _update(columns: tuple[str, ...]) -> TextClause:
+    """Of these columns and no other: the worker may not write them all."""
+    written = ", ".join(f"{name} = :{name}" for name in columns)
+    statement = text(f"""
+        update referral set {written}, version = version + 1 where id = :id and version = :version returning version
+    """)  # noqa: S608 (names of ours; every value is a parameter)
+    types = inspect(Referral).columns
+    return statement.bindparams(*(bindparam(name, type_=types[name].type) for name in (*columns, "id", "version")))
+
+
 def _changed(transition: Transition, more: Particulars, now: datetime) -> dict[str, Any]:
     values: dict[str, Any] = {
         "status": transition.to_status,
@@ -141,7 +154,6 @@ def _changed(transition: Transition, more: Particulars, now: datetime) -> dict[s
         "status_reason": more.reason or transition.reason,
         "last_event": transition.event,
         "changed_at": now,
-        "version": Referral.version + 1,
     }
     if transition.event is Event.SEND:
         values |= {"requested_at": now, "answer_due_at": more.answer_due_at}

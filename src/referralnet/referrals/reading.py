@@ -6,27 +6,32 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
+    ARRAY,
+    DateTime,
+    Integer,
     Row,
     ScalarSelect,
     Select,
+    Text,
     Uuid,
     and_,
+    any_,
+    bindparam,
     case,
     column,
     func,
-    literal,
     null,
     select,
     table,
     tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import aliased
 
 from referralnet.database.acting import AgencyKind, Member
 from referralnet.errors import InvalidInput, NotFound
@@ -156,7 +161,7 @@ async def referral(session: AsyncSession, actor: Member, referral_id: UUID) -> R
         NotFound: there is none, or it is between others: the answer is the same (C6).
     """
     require(actor, Permission.READ_REFERRALS)
-    row = (await session.execute(referral_rows().where(Referral.id == referral_id))).one_or_none()
+    row = (await session.execute(_one(), {"referral_id": referral_id})).one_or_none()
     if row is None:
         raise NotFound(field="referral_id")
     return referral_row(row)
@@ -175,7 +180,7 @@ async def inbox(
     `after`: the last row's `requested_at` and id. Raises InvalidInput naming `first` (1 to 200).
     """
     require(actor, Permission.READ_REFERRALS)
-    return await _page(session, scope.received(), Referral.requested_at, status, Page(first, after))
+    return await _page(session, status, Page(first, after), received=True)
 
 
 async def sent(
@@ -191,13 +196,24 @@ async def sent(
     `after`: the last row's `created_at` and id. Raises InvalidInput naming `first` (1 to 200).
     """
     require(actor, Permission.READ_REFERRALS)
-    return await _page(session, scope.sent(), Referral.created_at, status, Page(first, after))
+    return await _page(session, status, Page(first, after), received=False)
 
 
 async def events(session: AsyncSession, referral_ids: Iterable[UUID]) -> dict[UUID, list[ReferralEventRow]]:
     """The history of each referral, oldest first; row security leaves out what the actor is no party of."""
+    found: dict[UUID, list[ReferralEventRow]] = defaultdict(list)
+    for row in await session.execute(_history(), {"referral_ids": list(referral_ids)}):
+        found[row.referral_id].append(_event_row(row))
+    return found
+
+
+# Statements are put together once: to do so takes longer than the database takes to answer them.
+
+
+@lru_cache(maxsize=1)
+def _history() -> Select[Any]:
     from_unknown_source = and_(ReferralEvent.by_agency_id == Referral.source_agency_id, ~scope.knows_the_source())
-    history = (
+    return (
         select(
             ReferralEvent.referral_id,
             ReferralEvent.sequence,
@@ -214,35 +230,41 @@ async def events(session: AsyncSession, referral_ids: Iterable[UUID]) -> dict[UU
         .outerjoin(Agency, Agency.id == ReferralEvent.by_agency_id)
         # Row security shows members of one's own agency only, so no other agency's person is ever joined.
         .outerjoin(MemberAccount, MemberAccount.id == ReferralEvent.by_member_id)
-        .where(ReferralEvent.referral_id.in_(list(referral_ids)))
+        .where(ReferralEvent.referral_id == any_(bindparam("referral_ids", type_=ARRAY(Uuid()))))
         .order_by(ReferralEvent.referral_id, ReferralEvent.sequence)
     )
-    found: dict[UUID, list[ReferralEventRow]] = defaultdict(list)
-    for row in await session.execute(history):
-        found[row.referral_id].append(_event_row(row))
-    return found
 
 
-async def _page(
-    session: AsyncSession,
-    side: ColumnElement[bool],
-    ordered_by: InstrumentedAttribute[Any],
-    status: Status | None,
-    page: Page,
-) -> list[ReferralRow]:
+async def _page(session: AsyncSession, status: Status | None, page: Page, *, received: bool) -> list[ReferralRow]:
     if not 1 <= page.first <= PAGE_MAX:
         raise InvalidInput(field="first", detail=f"Between 1 and {PAGE_MAX}.")
-    rows = referral_rows().where(side)
+    given: dict[str, Any] = {"first": page.first}
     if status is not None:
-        rows = rows.where(Referral.status == status)
+        given["status"] = status
     if page.after is not None:
-        rows = rows.where(
-            tuple_(ordered_by, Referral.id) < tuple_(literal(page.after.at), literal(page.after.referral_id))
-        )
-    rows = rows.order_by(ordered_by.desc(), Referral.id.desc()).limit(page.first)
-    return [referral_row(row) for row in await session.execute(rows)]
+        given |= {"after_at": page.after.at, "after_id": page.after.referral_id}
+    statement = _listed(received, status is not None, page.after is not None)
+    return [referral_row(row) for row in await session.execute(statement, given)]
 
 
+@lru_cache(maxsize=8)
+def _listed(received: bool, of_a_status: bool, further: bool) -> Select[Any]:
+    ordered_by = Referral.requested_at if received else Referral.created_at
+    rows = referral_rows().where(scope.received() if received else scope.sent())
+    if of_a_status:
+        rows = rows.where(Referral.status == bindparam("status", type_=Text()))
+    if further:
+        after = tuple_(bindparam("after_at", type_=DateTime(timezone=True)), bindparam("after_id", type_=Uuid()))
+        rows = rows.where(tuple_(ordered_by, Referral.id) < after)
+    return rows.order_by(ordered_by.desc(), Referral.id.desc()).limit(bindparam("first", type_=Integer()))
+
+
+@lru_cache(maxsize=1)
+def _one() -> Select[Any]:
+    return referral_rows().where(Referral.id == bindparam("referral_id", type_=Uuid()))
+
+
+@lru_cache(maxsize=1)
 def referral_rows() -> Select[Any]:
     """The one statement that reads referrals; whoever adds to it chooses which and in what order."""
     known = scope.knows_the_source()

@@ -21,7 +21,6 @@ from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.lifecycle import Event, Party, next_status
 from referralnet.referrals.moving import Locked, lock, move
-from referralnet.referrals.reading import ReferralRow, referral
 from referralnet.referrals.tables import Referral
 
 
@@ -116,25 +115,22 @@ async def say_travel_is_arranged(
     return await changing.say_travel_is_arranged(session, referral_id, arranged=arranged, now=now)
 
 
-async def cancel_visit(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> ReferralRow:
+async def cancel_visit(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
     """Cancel the booked visit; the referral goes on. Raises as `schedule_visit`, and NoBookedAppointment."""
     of = await _move(session, actor, referral_id, Event.APPOINTMENT_CANCELLED, now)
     await scheduling.cancel(session, of, now=now)
-    return await referral(session, actor, referral_id)
 
 
-async def mark_attended(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> ReferralRow:
+async def mark_attended(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
     """She came. Raises as `cancel_visit`."""
     await _move(session, actor, referral_id, Event.ATTENDED, now)
     await scheduling.mark_attended(session, referral_id)
-    return await referral(session, actor, referral_id)
 
 
-async def mark_no_show(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> ReferralRow:
+async def mark_no_show(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
     """She did not come; the coordinator gets the task to ask how she is. Raises as `cancel_visit`."""
     await _move(session, actor, referral_id, Event.NO_SHOW, now)
     await scheduling.mark_no_show(session, referral_id)
-    return await referral(session, actor, referral_id)
 
 
 async def _move(session: AsyncSession, actor: Member, referral_id: UUID, event: Event, now: datetime) -> Visited:

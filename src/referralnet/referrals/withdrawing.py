@@ -20,7 +20,6 @@ from referralnet.messaging.cancelling import cancel_texts, lay_notices_aside
 from referralnet.referrals.closing import close_referrals, stop_texts_about
 from referralnet.referrals.lifecycle import TRANSITIONS, Event
 from referralnet.referrals.moving import lock, move
-from referralnet.referrals.reading import ReferralRow, referral
 from referralnet.referrals.routing import close_plans, hold_plans
 from referralnet.referrals.tables import SurvivorReferral
 from referralnet.survivors.tables import Survivor
@@ -35,7 +34,7 @@ class WithdrawalSummary:
     texts_cancelled: int
 
 
-async def withdraw_referral(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> ReferralRow:
+async def withdraw_referral(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
     """Take a referral back: at once while it is unanswered, by asking the target once it has accepted.
 
     Raises:
@@ -47,17 +46,13 @@ async def withdraw_referral(session: AsyncSession, actor: Member, referral_id: U
     unanswered = (locked.status, Event.WITHDRAW) in TRANSITIONS
     event = Event.WITHDRAW if unanswered else Event.REQUEST_CANCELLATION
     await move(session, locked, event, locked.party(actor), now=now)
-    return await referral(session, actor, referral_id)
 
 
-async def mark_entered_in_error(
-    session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime
-) -> ReferralRow:
+async def mark_entered_in_error(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
     """Say that a referral should never have been: a wrong survivor, a wrong service. Raises as `withdraw_referral`."""
     require(actor, Permission.SEND_REFERRALS)
     locked = await lock(session, referral_id)
     await move(session, locked, Event.MARK_ENTERED_IN_ERROR, locked.party(actor), now=now)
-    return await referral(session, actor, referral_id)
 
 
 async def withdraw_consent(

@@ -47,10 +47,12 @@ async def test_a_bed_is_held_from_acceptance_until_each_end(
     for end, particulars in ends:
         sent = await send(app, network, keyring, now=present())
         assert await beds(look, network) == (2, 0)
-        accepted = await run(app, network.intake, accept, sent.id, now=present())
+        await run(app, network.intake, accept, sent.id, now=present())
+        accepted = await run(app, network.intake, referral, sent.id)
         assert accepted.holds_unit
         assert await beds(look, network) == (1, 1)
-        ended = await run(app, network.intake, end, sent.id, now=present(), **particulars)
+        await run(app, network.intake, end, sent.id, now=present(), **particulars)
+        ended = await run(app, network.intake, referral, sent.id)
         assert not ended.holds_unit
         assert ended.ended_at is not None
         assert await beds(look, network) == (2, 0)
@@ -67,19 +69,22 @@ async def test_the_last_bed_is_given_once_and_is_free_again_after_a_cancellation
     with pytest.raises(NoCapacity):
         await run(app, network.intake, accept, second.id, now=present())
     assert (await run(app, network.intake, referral, second.id)).status is Status.REQUESTED
-    asked = await run(app, network.coordinator, withdraw_referral, first.id, now=present())
+    await run(app, network.coordinator, withdraw_referral, first.id, now=present())
+    asked = await run(app, network.coordinator, referral, first.id)
     assert asked.status is Status.CANCELLATION_REQUESTED
     assert await beds(look, network) == (0, 1), "until the target agrees, the bed is hers"
     await run(app, network.intake, confirm_cancellation, first.id, now=present())
     assert await beds(look, network) == (1, 0)
-    assert (await run(app, network.intake, accept, second.id, now=present())).holds_unit
+    await run(app, network.intake, accept, second.id, now=present())
+    assert (await run(app, network.intake, referral, second.id)).holds_unit
 
 
 async def test_a_service_that_counts_no_beds_accepts_without_holding_one(
     app: Database, network: Network, keyring: Keyring
 ) -> None:
     sent = await send(app, network, keyring, now=present())
-    row = await run(app, network.intake, accept, sent.id, now=present())
+    await run(app, network.intake, accept, sent.id, now=present())
+    row = await run(app, network.intake, referral, sent.id)
     assert (row.status, row.business_status, row.holds_unit) == (Status.ACCEPTED, "3.0", False)
 
 
@@ -98,7 +103,8 @@ async def test_each_answer_moves_the_task_to_whoever_is_next(
     await run(app, network.intake, confirm_cancellation, sent.id, now=present())
     assert await open_tasks(sent.id) == set()
     sent = await send(app, network, keyring, now=present())
-    row = await run(app, network.intake, reject, sent.id, reason=RejectReason.NOT_ELIGIBLE, now=present())
+    await run(app, network.intake, reject, sent.id, reason=RejectReason.NOT_ELIGIBLE, now=present())
+    row = await run(app, network.intake, referral, sent.id)
     assert (row.status, row.status_reason) == (Status.REJECTED, "not_eligible")
     assert await open_tasks(sent.id) == {(source, "choose_next_service")}
 

@@ -279,7 +279,8 @@ async def test_referring_on_tells_neither_the_first_agency_nor_the_third_of_the_
             await run(app, stranger, referral, hidden)
         async with app.transaction(stranger) as session:
             assert await session.scalar(text("select count(*) from onward_referral")) == 0
-    row = await run(app, network.intake, complete, made.id, outcome=Outcome.REFERRED_ELSEWHERE, now=present())
+    await run(app, network.intake, complete, made.id, outcome=Outcome.REFERRED_ELSEWHERE, now=present())
+    row = await run(app, network.intake, referral, made.id)
     first = await run(app, network.coordinator, referral, made.id)
     assert (first.outcome, first.status) == (row.outcome, row.status), "that she was referred on, and not to whom"
 

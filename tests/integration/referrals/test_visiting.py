@@ -117,18 +117,21 @@ async def test_the_coordinator_follows_a_visit_that_is_missed_booked_anew_and_at
 ) -> None:
     made = await accepted(app, network, keyring)
     first = await book(app, network.intake, made.id)
-    row = await run(app, network.intake, mark_no_show, made.id, now=present())
+    await run(app, network.intake, mark_no_show, made.id, now=present())
+    row = await run(app, network.intake, referral, made.id)
     assert (row.status, row.business_status) == (Status.IN_PROGRESS, "5.1.2")
     assert (network.coordinator.agency_id, "follow_up_missed_visit") in await open_tasks(made.id)
     with pytest.raises(NoBookedAppointment):
         await run(app, network.intake, mark_attended, made.id, now=present())
     second = await book(app, network.intake, made.id, act=reschedule_visit)
     assert second != first
-    row = await run(app, network.intake, mark_attended, made.id, now=present())
+    await run(app, network.intake, mark_attended, made.id, now=present())
+    row = await run(app, network.intake, referral, made.id)
     assert row.business_status == "5.1.4"
     visits = (await run(app, network.coordinator, appointments, [made.id]))[made.id]
     assert [visit.status for visit in visits] == ["noshow", "fulfilled"]
-    row = await run(app, network.intake, complete, made.id, outcome=Outcome.SERVICES_RECEIVED, now=present())
+    await run(app, network.intake, complete, made.id, outcome=Outcome.SERVICES_RECEIVED, now=present())
+    row = await run(app, network.intake, referral, made.id)
     assert (row.status, row.outcome, row.business_status) == (Status.COMPLETED, "services_received", "7.0")
     assert await open_tasks(made.id) == {(network.coordinator.agency_id, "follow_up_missed_visit")}, "hers to close"
 

@@ -212,16 +212,19 @@ async def test_an_unanswered_referral_is_taken_back_at_once_and_an_accepted_one_
     app: Database, network: Network, keyring: Keyring, open_tasks: Tasks
 ) -> None:
     made = await send(app, network, keyring, now=present())
-    row = await run(app, network.coordinator, withdraw_referral, made.id, now=present())
+    await run(app, network.coordinator, withdraw_referral, made.id, now=present())
+    row = await run(app, network.coordinator, referral, made.id)
     assert (row.status, row.business_status, row.status_reason) == (Status.CANCELLED, "6.0", None)
     assert await open_tasks(made.id) == {(network.intake.agency_id, "referral_is_over")}
     made = await send(app, network, keyring, now=present())
     await accept_and_book(app, network, made)
-    row = await run(app, network.coordinator, withdraw_referral, made.id, now=present())
+    await run(app, network.coordinator, withdraw_referral, made.id, now=present())
+    row = await run(app, network.coordinator, referral, made.id)
     assert (row.status, row.business_status) == (Status.CANCELLATION_REQUESTED, "5.2")
     with pytest.raises(IllegalTransition):
         await run(app, network.coordinator, withdraw_referral, made.id, now=present())
-    row = await run(app, network.intake, confirm_cancellation, made.id, now=present())
+    await run(app, network.intake, confirm_cancellation, made.id, now=present())
+    row = await run(app, network.intake, referral, made.id)
     assert row.status is Status.CANCELLED
 
 
@@ -245,7 +248,8 @@ async def test_a_referral_made_by_mistake_is_marked_so_while_it_is_unanswered(
     app: Database, network: Network, keyring: Keyring
 ) -> None:
     made = await send(app, network, keyring, now=present())
-    row = await run(app, network.coordinator, mark_entered_in_error, made.id, now=present())
+    await run(app, network.coordinator, mark_entered_in_error, made.id, now=present())
+    row = await run(app, network.coordinator, referral, made.id)
     assert row.status is Status.ENTERED_IN_ERROR
     made = await send(app, network, keyring, now=present())
     await run(app, network.intake, accept, made.id, now=present())
