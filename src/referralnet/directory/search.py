@@ -16,7 +16,7 @@ from referralnet.directory.search_parameters import Shape
 from referralnet.directory.search_query import DirectoryQuery, check, filters, values, wishes
 from referralnet.directory.search_sql import search_statement
 from referralnet.directory.search_words import read_words
-from referralnet.directory.spelling import mend
+from referralnet.directory.spelling import mend, unknown_words
 
 __all__ = ["Capacity", "DirectoryHit", "DirectoryQuery", "MatchedTerm", "PublicAddress", "search"]
 
@@ -57,14 +57,18 @@ async def prepare(session: AsyncSession, query: DirectoryQuery, now: datetime) -
         InvalidInput: a bound is passed; `.field` names it.
     """
     check(query)
-    mended = await mend(session, query.words)
-    query = replace(query, words=with_mended(query.words, mended))
     understood = understand(query.words)
+    read = await read_words(session, understood.words, query.eligibility_words, unknown_words(query.words))
+    mended = await mend(session, read.unheard)
+    if mended:
+        query = replace(query, words=with_mended(query.words, mended))
+        understood = understand(query.words)
+        read = await read_words(session, understood.words, query.eligibility_words, {})
     area: Surroundings | None = None
     if query.zip_code is not None:
         area = surroundings(query.zip_code, query.within_kilometers or 0.0)
     shape = Shape(filters(query, understood), wishes(query, understood), query.after is not None)
-    given = values(query, understood, area, now) | await read_words(session, understood.words, query.eligibility_words)
+    given = values(query, understood, area, now) | read.values
     return Prepared(query, understood, shape, given, {word: typed for typed, word in mended.items()})
 
 

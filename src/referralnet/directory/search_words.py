@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ARRAY, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.directory.search_parameters import PLANNING
+from referralnet.directory.spelling import HEARD
 
 
 def _stems(words: str) -> str:
@@ -24,22 +26,32 @@ def _stems(words: str) -> str:
 _READ = text(f"""
     select {PLANNING}, {_stems(":words")} as words_query, {_stems(":eligibility_words")} as eligibility_query,
            array(select {_stems("word")} from unnest(cast(:word_list as text[])) with ordinality said (word, at)
-                  order by at) as word_queries
+                  order by at) as word_queries, array({HEARD}) as heard
 """).bindparams(  # noqa: S608 (fixed parts)
     bindparam("words", type_=Text()),
     bindparam("eligibility_words", type_=Text()),
-    bindparam("word_list", type_=ARRAY(Text())),
+    *(bindparam(name, type_=ARRAY(Text())) for name in ("word_list", "typed", "plain")),
 )
 
 
-async def read_words(session: AsyncSession, words: str, eligibility_words: str) -> dict[str, Any]:
-    """The parameters of a search that its words make; the planner is told what it needs as well."""
+@dataclass(frozen=True, slots=True)
+class ReadWords:
+    """The parameters of a search that its words make, and the words that no listing has."""
+
+    values: dict[str, Any]
+    unheard: dict[str, str]
+    """As typed, and folded."""
+
+
+async def read_words(session: AsyncSession, words: str, eligibility_words: str, unknown: dict[str, str]) -> ReadWords:
+    """Read the words, and which of the `unknown` ones (as typed, and folded) are heard of; tell the planner as well."""
     word_list = list(dict.fromkeys(words.split()))
-    given = {"words": words, "eligibility_words": eligibility_words, "word_list": word_list}
-    read = (await session.execute(_READ, given)).one()
-    return {
+    asked = {"words": words, "eligibility_words": eligibility_words, "word_list": word_list}
+    read = (await session.execute(_READ, {**asked, "typed": list(unknown), "plain": list(unknown.values())})).one()
+    values = {
         "word_list": word_list,
         "words_query": read.words_query,
         "eligibility_query": read.eligibility_query,
         "word_queries": read.word_queries,
     }
+    return ReadWords(values, {typed: plain for typed, plain in unknown.items() if typed not in read.heard})

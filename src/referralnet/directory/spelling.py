@@ -19,7 +19,7 @@ CLOSE_ENOUGH = 0.75
 
 # The index over trigrams answers `%`; whoever is nearest in spelling is decided here, among the few it names. A word
 # that is in a name or in any listing's text is spelled as somebody spells it.
-_SIMILAR = """
+_SIMILAR = text("""
     select unheard.typed, near.word
       from unnest(cast(:typed as text[]), cast(:plain as text[])) as unheard (typed, plain)
      cross join lateral (
@@ -27,8 +27,8 @@ _SIMILAR = """
           from directory_words like_it where like_it.word % plain
          group by like_it.word order by 2 desc, 3 desc, 1 limit 8
      ) near
-"""
-_HEARD = """
+""")
+HEARD = """
     select typed from unnest(cast(:typed as text[]), cast(:plain as text[])) as unheard (typed, plain)
      where exists (select from directory_words heard where heard.word = plain)
         or (select count(*) > 0 from (
@@ -46,19 +46,19 @@ def without_accents(said: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKD", said) if not unicodedata.combining(sign))
 
 
-async def mend(session: AsyncSession, words: str) -> dict[str, str]:
-    """For each word that no listing has, the word of a name, a category or a synonym that is spelled nearly like it."""
+def unknown_words(words: str) -> dict[str, str]:
+    """What of the words is in no synonym and no category's name: each as it was typed, and folded."""
     typed = [word for word in dict.fromkeys(re.findall(r"[^\W\d_]+", words.lower())) if len(word) >= WORD_LENGTH_MIN]
-    unknown = {word: folded(word) for word in typed[:WORDS_MAX] if folded(word) not in _vocabulary()}
-    if not unknown:
+    return {word: folded(word) for word in typed[:WORDS_MAX] if folded(word) not in _vocabulary()}
+
+
+async def mend(session: AsyncSession, unheard: dict[str, str]) -> dict[str, str]:
+    """For each word that no listing has, the word of a name, a category or a synonym that is spelled nearly like it."""
+    if not unheard:
         return {}
-    given = {"typed": list(unknown), "plain": list(unknown.values())}
-    heard = set(await session.scalars(text(_HEARD), given))
     near: dict[str, list[str]] = {}
-    unheard = {word: plain for word, plain in unknown.items() if word not in heard}
-    if unheard:
-        for row in await session.execute(text(_SIMILAR), {"typed": list(unheard), "plain": list(unheard.values())}):
-            near.setdefault(row.typed, []).append(row.word)
+    for row in await session.execute(_SIMILAR, {"typed": list(unheard), "plain": list(unheard.values())}):
+        near.setdefault(row.typed, []).append(row.word)
     mended = {}
     for word, plain in unheard.items():
         candidates = [*get_close_matches(plain, _vocabulary(), n=1, cutoff=CLOSE_ENOUGH), *near.get(word, [])]
