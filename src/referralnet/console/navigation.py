@@ -24,11 +24,14 @@ class PageLink:
 MEMBERS = (
     ("/", "Home", None),
     ("/calendar", "Visits", Permission.READ_REFERRALS),
+    ("/people", "People", Permission.KEEP_SURVIVORS),
     ("/directory", "Directory", Permission.SEARCH_DIRECTORY),
     ("/capacity", "Capacity", Permission.KEEP_CAPACITY),
     ("/texts", "Texts", Permission.KEEP_SURVIVORS),
 )
 """Address, name, and the permission without which it is not offered."""
+_BESIDE = {"/people": ("/needs/", "/releases/")}
+"""Addresses that belong to a page of the head and do not stand below its own."""
 TRYING = (("/explorer", "Explorer"), ("/graphiql", "GraphiQL"))
 PHONE = ("/phone", "Phone")
 STRANGERS = (("/sign-in", "Sign in"),)
@@ -45,4 +48,4 @@ def pages_for(actor: Member | None, desk: Desk, here: str) -> list[PageLink]:
 
 
 def _is_at(path: str, here: str) -> bool:
-    return here == path or (path != "/" and here.startswith(f"{path}/"))
+    return here == path or (path != "/" and here.startswith((f"{path}/", *_BESIDE.get(path, ()))))

@@ -22,6 +22,7 @@ from referralnet.console.pages import (
     sign_in,
     step_up,
 )
+from referralnet.console.routing_people import people_routes
 from referralnet.console.routing_requests import request_routes
 from referralnet.console.serving import Desk, Page, for_members, open_to_all, without_session
 from referralnet.console.vendor import VendorFiles
@@ -57,6 +58,7 @@ def routes(
         _members(desk, "/", "GET", home.show),
         *request_routes(desk),
         *_directory(desk),
+        *people_routes(desk),
         _members(desk, "/capacity", "GET", capacity.show),
         _members(desk, "/capacity", "POST", capacity.keep),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -31,6 +33,7 @@ from referralnet.console.stepping_up import CodeRefused, ask_for_code, prove_by
 from referralnet.console.told import Told
 from referralnet.console.words import Words
 from referralnet.database.acting import Member
+from referralnet.encryption.keyring import Keyring
 from referralnet.errors import NotFound, NotPermitted, Refusal
 from referralnet.identity.step_up import StepUpNeeded
 
@@ -80,6 +83,14 @@ class PageRequest:
         return self.actor
 
     @property
+    def keyring(self) -> Keyring:
+        return self.desk.resources.keyring
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """The one transaction of a page that is looked at, acting for its member."""
+        return self.desk.resources.database.transaction(self.member)
+
+    @property
     def language(self) -> str:
         """The language of the page: chosen in this browser, else what the browser asks for."""
         chosen = read_cookie(self.http, Cookie.LANGUAGE, secure=self.desk.secure)
@@ -120,7 +131,12 @@ class PageRequest:
         return Handles(self.session_token)
 
     def errors(self, refusal: Refusal) -> dict[str, str]:
-        """A refusal as `parts.html` shows errors: the message by the field at fault, by "" where none is."""
+        """A refusal as `parts.html` shows errors: the message by the field at fault, by "" where none is.
+
+        What does not exist for this member, or is not hers to do, is no error of a form: it is raised again.
+        """
+        if isinstance(refusal, NotFound | NotPermitted):
+            raise refusal
         return {refusal.field or "": Words(self.language).refused(refusal)}
 
     async def note_attempt(self, refusal: Refusal) -> None:

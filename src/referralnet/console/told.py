@@ -40,6 +40,18 @@ class Told(StrEnum):
     CHOICE_REMOVED = "choice_removed"
     CHOICE_FIRST = "choice_first"
     CALL_KEPT = "call_kept"
+    PERSON_KEPT = "person_kept"
+    WAY_SHOWN = "way_shown"
+    PLAN_KEPT = "plan_kept"
+    NEED_CLOSED = "need_closed"
+    KEPT_AWAY = "kept_away"
+    SIGNED = "signed"
+    NOT_SIGNED = "not_signed"
+    RELEASE_ENDED = "release_ended"
+    RELEASE_SMALLER = "release_smaller"
+    EVERYTHING_ENDED = "everything_ended"
+    SENT = "sent"
+    ALL_ASKED = "all_asked"
 
 
 SENTENCES = {
@@ -70,6 +82,18 @@ SENTENCES = {
     Told.CHOICE_REMOVED: "The service is taken out. It was not asked.",
     Told.CHOICE_FIRST: "It is asked first, when it comes to that.",
     Told.CALL_KEPT: "The call is logged.",
+    Told.PERSON_KEPT: "She is recorded, and sealed. Lists show her by this label alone.",
+    Told.WAY_SHOWN: "Noted: she was shown the way there. Nobody was told anything of her.",
+    Told.PLAN_KEPT: "The plan is kept. Texts that wait follow it from now on.",
+    Told.NEED_CLOSED: "The need is closed. What was sent for it goes on.",
+    Told.KEPT_AWAY: "They are kept away from now on.",
+    Told.SIGNED: "It is signed, and in force.",
+    Told.NOT_SIGNED: "Noted: she does not sign. All other help is hers just the same.",
+    Told.RELEASE_ENDED: "It has ended, with what stood on it. Nobody reads anything under it any more.",
+    Told.RELEASE_SMALLER: "It is smaller from now on. What was left out can no longer be read.",
+    Told.EVERYTHING_ENDED: "Everything she had agreed to has ended. No text goes out any more.",
+    Told.SENT: "It is sent. You are told as soon as there is an answer.",
+    Told.ALL_ASKED: "All of them are asked. The first that accepts has it, and the others are told that it is filled.",
 }
 
 

@@ -14,6 +14,7 @@ from babel.numbers import format_decimal
 
 from referralnet.console.languages import catalogue
 from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, REFUSED, UNITS, WAYS
+from referralnet.console.phrases_of_people import TABLES
 from referralnet.directory.opening_hours import OpenSpan
 from referralnet.directory.taxonomy import above, name_of
 from referralnet.errors import Refusal
@@ -61,6 +62,8 @@ class Words:
             "zone_name": self.zone_name,
             "way": self.way,
             "fact": self.fact,
+            "worded": self.worded,
+            "on_day": self.on_day,
         }
 
     def said(self, phrase: str) -> str:
@@ -73,13 +76,23 @@ class Words:
             return named[:1].lower() + named[1:]
         return self.said(PLAIN.get(code) or in_words(code))
 
+    def worded(self, code: str, table: str) -> str:
+        """A code in the words of a table of `phrases_of_people.py`; where it has none there, as everywhere else."""
+        words = TABLES.get(table, {}).get(code)
+        return self.plain(code) if words is None else self.said(words)
+
+    def on_day(self, instant: datetime | date, time_zone: str | None = None) -> str:
+        """The day of an instant at a place, or a day as it is: ``Mar 2, 2026``."""
+        local = instant.astimezone(ZoneInfo(time_zone or "UTC")).date() if isinstance(instant, datetime) else instant
+        return _plain_spaces(format_date(local, "medium", locale=self._locale))
+
     def happened(self, event: str) -> str:
         """What an event of a referral's history was, e.g. ``accept`` -> ``accepted``."""
         return self.said(HAPPENED[event]) if event in HAPPENED else self.plain(event)
 
     def reason(self, code: str) -> str:
         """Why a search result stands where it stands."""
-        return self.said(REASONS[code]) if code in REASONS else self.plain(code)
+        return self.said(REASONS[code]) if code in REASONS else self.worded(code, "match")
 
     def category(self, code: str) -> str:
         """The name of a kind of service, or the code of one that is none of ours."""

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.published import path
 
 TAXONOMY_PACKAGE = "referralnet-taxonomy"
+_WHO_IS_SERVED = "who_is_served"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +97,10 @@ def _names() -> dict[str, dict[str, str]]:
 def _rows(name: str) -> list[dict[str, str]]:
     with path("providers", "taxonomy", name).open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def kinds_of_service() -> list[tuple[str, list[str]]]:
+    """Every kind of service by code: the uppermost ones, each with all that stand below it; not whom services serve."""
+    parents = _parents()
+    tops = [code for code in _names()["en"] if code not in parents and code != _WHO_IS_SERVED]
+    return [(top, [code for code in parents if top in above(code)]) for top in tops]

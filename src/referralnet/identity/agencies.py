@@ -181,3 +181,9 @@ async def agency_by_name(session: AsyncSession, name: str) -> AgencyRow:
     if row is None:
         raise NotFound(field="agency")
     return AgencyRow(row.id, row.name, AgencyKind(row.kind), row.time_zone)
+
+
+async def agency_names(session: AsyncSession, agency_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The names of agencies, of those too that are active no more."""
+    rows = await session.execute(select(Agency.id, Agency.name).where(Agency.id.in_(agency_ids)))
+    return {row.id: row.name for row in rows}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,13 +9,10 @@ from starlette.routing import Route
 
 from referralnet.api.context import Resources
 from referralnet.api.downloads import Asked, Download, Downloads
-from referralnet.consent.printing import release_to_print
 from referralnet.database.acting import Member
 from referralnet.errors import InvalidInput
 from referralnet.identity.access import Permission
-from referralnet.identity.agencies import agency
-from referralnet.papers.wording import Words, words_in
-from referralnet.referrals.accounting import accounting_of
+from referralnet.papers.making import Paper, accounting_paper, release_paper
 
 
 def routes(resources: Resources) -> list[Route]:
@@ -29,42 +25,25 @@ def routes(resources: Resources) -> list[Route]:
 
 
 class _Printer:
-    """Reads what is to be printed; it is drawn after that is committed."""
+    """Reads from the body which paper is asked for."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
 
     async def release(self, session: AsyncSession, actor: Member, asked: Asked) -> Download:
-        """Her copy of a release, in the language asked for or that of the form she was shown."""
+        """Her copy of a release."""
         now, language = self._resources.clock.now(), _language(asked)
-        found = await release_to_print(session, actor, _id(asked, "releaseId"), now=now)
-        words = words_in(language or found.row.form_language)
-
-        def draw() -> bytes:
-            from referralnet.papers.release_paper import print_release  # noqa: PLC0415 (as below)
-
-            return print_release(found, words, now)
-
-        return _paper(draw, words)
+        return _sent(await release_paper(session, actor, _id(asked, "releaseId"), language=language, now=now))
 
     async def accounting(self, session: AsyncSession, actor: Member, asked: Asked) -> Download:
-        """Her accounting of disclosures, in English where no language is asked for."""
-        now, words = self._resources.clock.now(), words_in(_language(asked) or "en")
+        """Her accounting of disclosures."""
+        keyring, now, language = self._resources.keyring, self._resources.clock.now(), _language(asked)
         survivor_id = _id(asked, "survivorId")
-        lines = await accounting_of(session, actor, survivor_id, keyring=self._resources.keyring, now=now)
-        custodian = await agency(session, actor.agency_id)
-
-        def draw() -> bytes:
-            # What draws takes half a second to import: the first paper pays it, and not each start.
-            from referralnet.papers.accounting_paper import print_accounting  # noqa: PLC0415
-
-            return print_accounting(lines, custodian, words, now)
-
-        return _paper(draw, words)
+        return _sent(await accounting_paper(session, actor, survivor_id, language=language, keyring=keyring, now=now))
 
 
-def _paper(draw: Callable[[], bytes], words: Words) -> Download:
-    return Download(draw, "application/pdf", words.say("sheet", "file"))
+def _sent(paper: Paper) -> Download:
+    return Download(paper.draw, "application/pdf", paper.file_name)
 
 
 def _id(asked: Asked, name: str) -> UUID:

@@ -16,7 +16,7 @@ from referralnet.encryption.sealing import DataKey
 from referralnet.identity.access import Permission, require
 from referralnet.identity.hourly_caps import require_below_cap
 from referralnet.identity.step_up import require_fresh
-from referralnet.survivors.safe_windows import describe_windows
+from referralnet.survivors.safe_windows import SafeWindow, describe_windows
 from referralnet.survivors.sealed_fields import load_survivor_key, open_field
 from referralnet.survivors.tables import ContactPlan, ContactPlanVersion
 
@@ -44,6 +44,7 @@ class KeptPlan:
 
     version: int
     terms: PlanTerms
+    windows: tuple[SafeWindow, ...]
     changed: tuple[str, ...]
     kept_by: UUID | None
     kept_at: datetime
@@ -85,7 +86,10 @@ async def read_contact_plans(
         changed = tuple(
             one.name for one in fields(terms) if before is None or getattr(before, one.name) != getattr(terms, one.name)
         )
-        versions.append(KeptPlan(row.version, terms, changed, row.kept_by, row.kept_at))
+        windows = tuple(
+            SafeWindow(tuple(window["weekdays"]), window["start"], window["end"]) for window in row.safe_windows
+        )
+        versions.append(KeptPlan(row.version, terms, windows, changed, row.kept_by, row.kept_at))
     return PlanHistory(tuple(reversed(versions)), await session.scalar(paused))
 
 

@@ -152,6 +152,19 @@ async def list_needs(session: AsyncSession, actor: Member, survivor_id: UUID) ->
     return list((await session.scalars(newest.limit(NEEDS_LISTED_MAX))).all())
 
 
+async def need(session: AsyncSession, actor: Member, need_id: UUID) -> Need:
+    """One need in this custody.
+
+    Raises:
+        NotFound: there is none such.
+    """
+    require(actor, Permission.KEEP_SURVIVORS)
+    found = (await session.scalars(select(Need).where(Need.id == need_id))).one_or_none()
+    if found is None:
+        raise NotFound(field="need_id")
+    return found
+
+
 async def _hold_open(session: AsyncSession, need_id: UUID) -> None:
     held = select(Need.closed_at).where(Need.id == need_id).with_for_update()
     row = (await session.execute(held)).one_or_none()

@@ -17,7 +17,8 @@ from tests.factories.identity import MadeMember, make_agency, make_member
 from tests.surface.console.conftest import Browser, OpenBrowser, statements
 
 PAGES = (
-    "/", "/calendar", "/calendar?view=list", "/texts", "/step-up", "/directory", "/directory/compare", "/capacity",
+    "/", "/calendar", "/calendar?view=list", "/texts", "/step-up", "/people", "/people/new", "/directory",
+    "/directory/compare", "/capacity",
     "/explorer", "/graphiql", "/phone",
 )  # fmt: skip
 OPEN_PAGES = ("/sign-in", "/locked", "/phone")
@@ -187,7 +188,7 @@ async def test_an_unknown_file_is_not_found(browser: OpenBrowser) -> None:
 
 # However much stands on a page: one finds the session, one the head, the others are its own.
 STATEMENTS_MAX = {
-    "/": 14, "/step-up": 3, "/capacity": 4,
+    "/": 14, "/step-up": 3, "/capacity": 4, "/people": 5, "/people/new": 4,
     "/directory": 7, "/directory?words=bed&zip=60601": 7, "/directory/compare": 3,
 }  # fmt: skip
 

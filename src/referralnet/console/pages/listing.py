@@ -15,7 +15,7 @@ from referralnet.console.serving import PageRequest
 from referralnet.directory.opening_hours import opening_hours
 from referralnet.directory.search import DirectoryHit, DirectoryQuery, search
 from referralnet.errors import NotFound
-from referralnet.identity.access import Permission, require
+from referralnet.identity.access import Permission, is_permitted, require
 from referralnet.identity.profiles import own_profile
 
 COMPARED = 2
@@ -40,7 +40,9 @@ async def service(request: PageRequest) -> Response:
         profile = await own_profile(session, actor)
         (hit,) = await _listed(session, request, [_asked_for(request)])
         hours = await opening_hours(session, [hit.service_at_location_id], now=request.now)
-    return request.page("service.html", profile=profile, hit=hit, hours=hours[hit.service_at_location_id])
+    may_ask = is_permitted(actor, Permission.SEND_REFERRALS) and hit.agency_id not in (None, actor.agency_id)
+    spans = hours[hit.service_at_location_id]
+    return request.page("service.html", profile=profile, hit=hit, hours=spans, may_ask=may_ask)
 
 
 async def organization(request: PageRequest) -> Response:

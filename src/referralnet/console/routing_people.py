@@ -1,0 +1,61 @@
+"""The addresses of people, their needs and their releases: neutral words and handles alone (decision 0117)."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from referralnet.console.pages import (
+    asking,
+    blocks,
+    consenting,
+    contact,
+    ending,
+    matches,
+    needs,
+    papers,
+    people,
+    person,
+    releases,
+    sending,
+)
+from referralnet.console.serving import Desk, Page, for_members
+
+_PAGES: tuple[tuple[str, str, Page], ...] = (
+    ("/people", "GET", people.show),
+    ("/people", "POST", people.search),
+    ("/people/new", "GET", people.new),
+    ("/people/new", "POST", people.record),
+    ("/people/{handle}", "GET", person.show),
+    ("/people/{handle}", "POST", person.reveal),
+    ("/people/{handle}/contact", "GET", contact.show),
+    ("/people/{handle}/contact", "POST", contact.keep),
+    ("/people/{handle}/needs", "GET", needs.show),
+    ("/people/{handle}/needs", "POST", needs.record),
+    ("/people/{handle}/releases", "GET", asking.show),
+    ("/people/{handle}/releases", "POST", asking.propose),
+    ("/people/{handle}/blocks", "GET", blocks.show),
+    ("/people/{handle}/blocks", "POST", blocks.keep),
+    ("/people/{handle}/end", "GET", ending.show_all),
+    ("/people/{handle}/end", "POST", ending.end_all),
+    ("/people/{handle}/way", "POST", person.hand_over),
+    ("/people/{handle}/paper", "POST", papers.of_accounting),
+    ("/needs/{handle}/close", "POST", needs.close),
+    ("/needs/{handle}/services", "GET", matches.show),
+    ("/needs/{handle}/consent", "GET", consenting.show),
+    ("/needs/{handle}/consent", "POST", consenting.propose),
+    ("/needs/{handle}/send", "GET", sending.show),
+    ("/needs/{handle}/send", "POST", sending.send),
+    ("/releases/{handle}", "GET", releases.show),
+    ("/releases/{handle}", "POST", releases.sign),
+    ("/releases/{handle}/decline", "POST", releases.decline),
+    ("/releases/{handle}/smaller", "GET", ending.show_smaller),
+    ("/releases/{handle}/smaller", "POST", ending.make_smaller),
+    ("/releases/{handle}/end", "GET", ending.show_one),
+    ("/releases/{handle}/end", "POST", ending.end_one),
+    ("/releases/{handle}/paper", "POST", papers.of_release),
+)
+
+
+def people_routes(desk: Desk) -> list[Route]:
+    """A page for each."""
+    return [Route(path, for_members(desk, page), methods=[method]) for path, method, page in _PAGES]

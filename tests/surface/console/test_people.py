@@ -1,0 +1,165 @@
+"""The pages of the people in an agency's custody: who sees what, and what each form does."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from referralnet.clock import FixedClock
+from referralnet.database.acting import Role
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from tests.databases import DatabaseUrls
+from tests.factories.identity import make_agency, make_member
+from tests.factories.messaging import superuser
+from tests.factories.towns import Town
+from tests.surface.console.cases import page, page_of_her, record, today, town
+from tests.surface.console.conftest import Browser, OpenBrowser, hidden
+
+__all__ = ["page", "today", "town"]
+SECRET = "Xochitl"
+PLAN = {
+    "phone": "312 555 0142", "language": "es", "time_zone": "America/Chicago", "sender_label": "calendar",
+    "texts": "yes", "opt_in_method": "oral", "start_0": "07:00", "end_0": "20:00",
+}  # fmt: skip
+
+
+async def reveal(page: Browser, town: Town, today: FixedClock, person: str) -> str:
+    """Press the button, and give the code that is asked for."""
+    asked = await page.post(person)
+    assert 'name="step_up_code"' in asked.text
+    fields = hidden(asked.text)
+    answer = await page.send(person, {**fields, "step_up_code": town.dana.totp_code(today.now())})
+    return answer.text
+
+
+@pytest.mark.rule("A5")
+async def test_a_list_shows_labels_and_a_name_shows_after_a_code_and_once(
+    page: Browser, town: Town, today: FixedClock, database_urls: DatabaseUrls
+) -> None:
+    person = await record(page, given_name=SECRET)
+    assert SECRET not in (await page.get("/people")).text
+    assert SECRET not in (await page.get(person)).text
+    assert SECRET in await reveal(page, town, today, person)
+    assert SECRET not in (await page.get(person)).text
+    async with superuser(database_urls) as db:
+        seen = await db.fetchval("select count(*) from audit_event where action = 'survivor_revealed'")
+    assert seen == 1
+
+
+@pytest.mark.rule("C5")
+async def test_no_address_and_no_page_holds_her_id(page: Browser, database_urls: DatabaseUrls) -> None:
+    person = await record(page)
+    async with superuser(database_urls) as db:
+        ids = [str(row["id"]) for row in await db.fetch("select id from survivor")]
+    for path in ("/people", person, f"{person}/needs", f"{person}/blocks", f"{person}/releases", f"{person}/end"):
+        shown = (await page.get(path)).text
+        assert not any(id in shown or id in path for id in ids), path  # noqa: A001 (as the tables name it)
+
+
+@pytest.mark.rule("A1")
+async def test_another_agency_and_another_session_open_nothing(
+    page: Browser, browser: OpenBrowser, owner: Database, keyring: Keyring, today: FixedClock, town: Town
+) -> None:
+    person = await record(page)
+    label = re.search(r"<h1>(.*?)</h1>", (await page.get(person)).text)
+    assert label
+    elsewhere = await make_member(owner, keyring, await make_agency(owner), [Role.COORDINATOR])
+    stranger, again = browser(now=today), browser(now=today)
+    await stranger.sign_in(elsewhere)
+    await again.sign_in(town.dana)
+    assert label.group(1) not in (await stranger.get("/people")).text
+    assert [(await other.get(person)).status_code for other in (stranger, again)] == [404, 404]
+    assert label.group(1) in (await again.get("/people")).text
+
+
+@pytest.mark.rule("A4")
+@pytest.mark.parametrize("role", [Role.INTAKE, Role.AGENCY_ADMIN, Role.NETWORK_ADMIN, Role.AUDITOR])
+async def test_whoever_keeps_no_cases_finds_no_such_pages(
+    page: Browser, browser: OpenBrowser, owner: Database, keyring: Keyring, today: FixedClock, town: Town, role: Role
+) -> None:
+    await record(page)
+    other = browser(now=today)
+    await other.sign_in(await make_member(owner, keyring, town.dana.actor.agency_id, [role]))
+    assert 'href="/people"' not in (await other.get("/")).text
+    for path in ("/people", "/people/new"):
+        assert (await other.get(path)).status_code == 404
+        assert (await other.post(path, page="/step-up", given_name="Ana", words="Ana")).status_code == 404
+
+
+async def test_she_is_found_by_a_part_of_her_name_and_not_by_anybody_elses(page: Browser) -> None:
+    person = await record(page, given_name="Guadalupe", family_name="Invented")
+    found = (await page.post("/people", words="lupe")).text
+    assert "1 record answers" in found
+    assert page_of_her(found) == person
+    assert "Nobody here answers to that" in (await page.post("/people", words="Nobody's")).text
+    wrong = await page.post("/people", phone="12", words="kept as typed")
+    assert (wrong.status_code, 'id="phone-wrong"' in wrong.text) == (422, True)
+    assert 'value="kept as typed"' in wrong.text
+
+
+async def test_somebody_who_is_here_already_is_asked_about_before_she_is_recorded_twice(page: Browser) -> None:
+    twin = {"given_name": "Marisol", "family_name": "Twin", "date_of_birth": "1999-05-04"}
+    person = await record(page, **twin)
+    asked = await page.post("/people/new", **twin)
+    assert (asked.status_code, "Is she here already?" in asked.text) == (422, True)
+    assert person in asked.text
+    assert 'value="Marisol"' in asked.text
+    other = re.search(r'name="not_the_same_as" value="([\w-]{43})"', asked.text)
+    assert other
+    again = await page.send("/people/new", {**hidden(asked.text), **twin, "not_the_same_as": other.group(1)})
+    assert again.status_code == 303
+    assert again.headers["location"] != person
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [("given_name", ""), ("date_of_birth", "soon"), ("phone", "12"), ("case_label", "Ana 1")],
+)
+async def test_what_is_wrong_is_told_beside_its_field_and_nothing_typed_is_lost(
+    page: Browser, field: str, typed: str
+) -> None:
+    answer = await page.post("/people/new", **{"given_name": "Ana", "pronouns": "they", field: typed})
+    assert answer.status_code == 422
+    assert f'id="{field}-wrong"' in answer.text
+    assert f'href="#{field}"' in answer.text
+    assert 'value="they"' in answer.text
+    assert "Error · " in answer.text
+
+
+async def test_a_contact_plan_is_kept_read_and_warned_about(page: Browser, town: Town, today: FixedClock) -> None:
+    person = await record(page)
+    asked = await page.get(f"{person}/contact")
+    assert asked.headers["location"].startswith("/step-up?back=")
+    await page.post("/step-up", code=town.dana.totp_code(today.now()))
+    day = (today.now() + timedelta(days=30)).date().isoformat()
+    kept = await page.post(f"{person}/contact", **PLAN, reconfirm_by=day, days_0=["0", "1"])
+    assert kept.status_code == 303, kept.text
+    shown = (await page.get(f"{person}/contact")).text
+    assert 'value="+13125550142"' in shown
+    assert 'value="07:00"' in shown
+    assert "before 8 in the morning" in shown
+    wrong = await page.post(f"{person}/contact", **{**PLAN, "start_0": ""}, reconfirm_by=day)
+    assert (wrong.status_code, 'id="safe_windows-wrong"' in wrong.text) == (422, True)
+
+
+async def test_somebody_is_kept_away_from_her(page: Browser, town: Town) -> None:
+    person = await record(page)
+    answer = await page.post(f"{person}/blocks", agency_id=str(town.house_id))
+    assert answer.status_code == 303
+    assert "Lantern House" in (await page.get(person)).text
+    wrong = await page.post(f"{person}/blocks", agency_id="", member="kept as typed")
+    assert (wrong.status_code, 'id="agency_id-wrong"' in wrong.text) == (422, True)
+    assert 'value="kept as typed"' in wrong.text
+
+
+async def test_she_may_have_the_accounting_on_paper(page: Browser, town: Town, today: FixedClock) -> None:
+    person = await record(page)
+    asked = await page.post(f"{person}/paper", page=person, language="es")
+    code = town.dana.totp_code(today.now())
+    paper = await page.send(f"{person}/paper", {**hidden(asked.text), "language": "es", "step_up_code": code})
+    assert paper.content.startswith(b"%PDF-")
+    assert paper.headers["cache-control"] == "no-store"
+    assert not re.search("referral|survivor|Ana", paper.headers["content-disposition"])
