@@ -13,10 +13,12 @@ FOLDER = os.environ.get("REFERRALNET_TEST_SCREENS")
 
 
 async def look(visitor: Visitor, name: str) -> None:
-    """Nothing that axe finds, nothing wider than the window; and the picture `name-<width>.png`."""
+    """Nothing that axe finds, nothing to push sideways at this width or at 400 %; the picture is `name-<width>.png`."""
     size = visitor.page.viewport_size
     assert size is not None
-    assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= size["width"], name
+    for width in (320, size["width"]):
+        await visitor.page.set_viewport_size({"width": width, "height": size["height"]})
+        assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= width, name
     assert await violations(visitor) == [], name
     if FOLDER:
         await visitor.page.evaluate("window.scrollTo(0, 0)")

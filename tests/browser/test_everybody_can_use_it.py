@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.node, pytest.mark.slow]
 SEARCH = "/directory?words=bed+tonight+spanish+child&zip=60601&miles=50"
 OPEN = ("/sign-in", "/locked")
 CLOSED = (
-    "/", "/calendar", "/texts", "/step-up", SEARCH, "/directory?words=zzqqxx", "/directory/compare", "/capacity", "/people",
-    "/people/new",
+    "/", "/calendar", "/texts", "/step-up", SEARCH, "/directory?words=zzqqxx", "/directory/compare", "/capacity",
+    "/people", "/people/new",
 )  # fmt: skip
 AXE = "axe.run().then(found => JSON.stringify(found.violations.map(one => [one.id, one.nodes.map(node => node.html)])))"
 

@@ -18,8 +18,7 @@ from tests.surface.console.conftest import Browser, OpenBrowser, statements
 
 PAGES = (
     "/", "/calendar", "/calendar?view=list", "/texts", "/step-up", "/people", "/people/new", "/directory",
-    "/directory/compare", "/capacity",
-    "/explorer", "/graphiql", "/phone",
+    "/directory/compare", "/capacity", "/explorer", "/graphiql", "/phone",
 )  # fmt: skip
 OPEN_PAGES = ("/sign-in", "/locked", "/phone")
 STATIC = Path(__file__).parents[3] / "src" / "referralnet" / "console" / "static"
