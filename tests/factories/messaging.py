@@ -87,13 +87,14 @@ async def make_case(
     phone: str | None = None,
     starts_at: datetime | None = None,
     agency_id: UUID | None = None,
+    target_agency_id: UUID | None = None,
     **plan: Any,
 ) -> Case:
     """Everything one text needs. `plan` overrides columns of the contact plan, e.g. ``texts_opted_in_at=None``."""
     phone = phone or f"+1312555{uuid4().int % 10_000:04d}"
     async with superuser(urls) as db:
         custodian = agency_id or await add_agency(db, AgencyKind.PROSECUTION)
-        target = await add_agency(db, AgencyKind.VICTIM_SERVICES)
+        target = target_agency_id or await add_agency(db, AgencyKind.VICTIM_SERVICES)
         coordinator = await add_member(db, custodian, AgencyKind.PROSECUTION, Role.COORDINATOR)
         intake = await add_member(db, target, AgencyKind.VICTIM_SERVICES, Role.INTAKE)
         async with worker.transaction(Custodian(custodian)) as session:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from referralnet.clock import SystemClock
 from referralnet.database.transactions import Database
@@ -34,7 +35,7 @@ def worker_settings(urls: DatabaseUrls, keyring: HeldKeyring, carrier_url: str) 
         "database_worker_url": urls.worker, "keyring": keyring.dump(), "carrier": "twilio",
         "twilio_base_url": carrier_url,
         "carrier_timeout_seconds": str(CARRIER_TIMEOUT_SECONDS), "text_lease_seconds": str(LEASE_SECONDS),
-        "text_unlisted_seconds": "2", "log_level": "error",
+        "text_unlisted_seconds": "2", "log_level": "error", "database_connections_max": "3", "texts_at_once": "3",
     }  # fmt: skip
 
 
@@ -81,13 +82,15 @@ def noon_zone(now: datetime) -> str:
 async def make_due_texts(
     urls: DatabaseUrls, worker: Database, keyring: HeldKeyring, *, survivors: int, texts_each: int, within: timedelta
 ) -> None:
-    """Texts due at random moments `within` the time from now."""
+    """Texts due at random moments `within` the time from now, of survivors of one agency."""
     now = datetime.now(UTC)
+    agencies: dict[str, UUID] = {}
     for number in range(survivors):
         case = await make_case(
             urls, worker, keyring, now=now, phone=f"+1312555{number:04d}", starts_at=now + timedelta(days=2),
-            time_zone=noon_zone(now),
+            time_zone=noon_zone(now), **agencies,
         )  # fmt: skip
+        agencies = {"agency_id": case.agency_id, "target_agency_id": case.target_agency_id}
         async with superuser(urls) as db:
             # Each text is about an appointment of its own, a minute from the next, so that no two bodies are alike.
             await db.execute(
@@ -125,7 +128,7 @@ async def settle(urls: DatabaseUrls, worker: Database, keyring: HeldKeyring, car
     sender = Sender(worker, carrier, keyring, SystemClock(), "http://127.0.0.1:1", LEASE_SECONDS)
     work = Work(sender, texts_at_once=1, text_unlisted_seconds=2)
     try:
-        for _ in range(120):
+        for _ in range(2000):
             await sweep_leases.run(work)
             await settle_unknown.run(work)
             async with superuser(urls) as db:

@@ -38,6 +38,7 @@ from referralnet.api.survivor_records import SurvivorRecordMutation, SurvivorRec
 from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSearchQuery
 from referralnet.api.survivor_signers import SurvivorSignerMutation
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
+from referralnet.api.text_policy import TextPolicyMutation, TextPolicyQuery
 from referralnet.api.texts import TextQuery
 from referralnet.api.trail import TrailMutation, TrailQuery
 from referralnet.api.two_people import TwoPeopleMutation, TwoPeopleQuery
@@ -71,6 +72,7 @@ class Query(
     HandoffQuery,
     BetweenPartiesQuery,
     TextQuery,
+    TextPolicyQuery,
     WordingQuery,
     AlarmQuery,
     MemberQuery,
@@ -109,6 +111,7 @@ class Mutation(
     MemberMutation,
     NetworkMutation,
     TrailMutation,
+    TextPolicyMutation,
     WebhookMutation,
     WorklistMutation,
 ):

@@ -80,6 +80,7 @@ class Action(StrEnum):
     TEXT_PLANNED = "text_planned"
     TEXT_SENT = "text_sent"
     TEXTS_STOPPED = "texts_stopped"
+    TEXT_POLICY_CHANGED = "text_policy_changed"
     TASK_ASSIGNED = "task_assigned"
     TASK_CLOSED = "task_closed"
     WEBHOOK_CHANGED = "webhook_changed"

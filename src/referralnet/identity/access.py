@@ -24,6 +24,7 @@ class Permission(StrEnum):
     DECIDE_DUPLICATES = "decide_duplicates"
     KEEP_MEMBERS = "keep_members"
     KEEP_WEBHOOKS = "keep_webhooks"
+    KEEP_TEXT_POLICY = "keep_text_policy"
     READ_TRAIL = "read_trail"
     EXPORT_REFERRALS = "export_referrals"
     READ_MEASURES = "read_measures"
@@ -55,6 +56,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KEEP_LISTING,
         Permission.KEEP_MEMBERS,
         Permission.KEEP_WEBHOOKS,
+        Permission.KEEP_TEXT_POLICY,
         Permission.DECIDE_DUPLICATES,
         Permission.READ_MEASURES,
     },

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One contact plan and everything that speaks for or against a text, at this moment; the last four for a text about
+    """One contact plan and everything that speaks for or against a text, at this moment; the last five for a text about
     one referral.
     """
 
@@ -31,6 +31,8 @@ class Contact:
     status_digest: bool
     paused_at: datetime | None
     suppressed: bool
+    reminder_hours: list[int] | None = None
+    """What the agency says of reminders; None where the network's default holds."""
     release_live: bool = False
     referral_status: str | None = None
     appointment_status: str | None = None
@@ -47,6 +49,7 @@ _CONTACT = text(
     f"""
     select {_PLAN},
       exists (select from release where release.id = link.release_id and is_live(release)) as release_live,
+      (select reminder_hours from text_policy where text_policy.agency_id = plan.agency_id) as reminder_hours,
       referral.status as referral_status,
       appointment.status as appointment_status, appointment.starts_at as appointment_starts_at
     from survivor_referral link

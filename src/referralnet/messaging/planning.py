@@ -17,9 +17,9 @@ from referralnet.messaging.contacts import Contact, load_contact
 from referralnet.messaging.digest import plan_digest
 from referralnet.messaging.notices import REFERRAL_NEWS
 from referralnet.messaging.permission import Withheld, why_not
-from referralnet.messaging.policy import REMINDERS_HOURS_BEFORE
 from referralnet.messaging.scheduling import schedule_text, tell_not_texted
 from referralnet.messaging.tables import SENT_OR_SENDING, Notice, TextMessage
+from referralnet.messaging.text_policy import reminder_hours
 from referralnet.messaging.windows import Slot, before, next_slot, read_windows
 from referralnet.messaging.wording import Message
 
@@ -148,7 +148,7 @@ def texts_due(
     windows, zone = read_windows(contact.safe_windows), ZoneInfo(contact.time_zone)
     moments = [] if message is None else [(message, now)]
     if message is not Message.APPOINTMENT_CANCELLED:
-        reminders = (before(occurrence.starts_at, hours, zone) for hours in REMINDERS_HOURS_BEFORE)
+        reminders = (before(occurrence.starts_at, hours, zone) for hours in reminder_hours(contact.reminder_hours))
         moments += [(Message.APPOINTMENT_REMINDER, at) for at in reminders if told_at is None or told_at < at]
     due: list[Due] = []
     gone = False

@@ -12,7 +12,8 @@ URGENT, ROUTINE = 0, 1
 # What is told must be news: a text that something is off or moved goes before a text that nothing has changed.
 PRIORITY: Mapping[Message, int] = {Message.APPOINTMENT_CHANGED: URGENT, Message.APPOINTMENT_CANCELLED: URGENT}
 
-# How many hours before an appointment she is reminded of it, in her next safe window; whole days go by her clock.
+# How many hours before an appointment she is reminded of it, in her next safe window; whole days go by her clock. An
+# agency may say otherwise for its own survivors (text_policy.py).
 REMINDERS_HOURS_BEFORE = (24, 2)
 
 # Of the news that she chose to be told of: how long more of it is waited for, how far apart two texts are at least, and

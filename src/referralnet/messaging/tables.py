@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import SmallInteger
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralnet.database.tables import Base
@@ -97,6 +99,17 @@ class ContactPlanChange(Base):
 
     survivor_id: Mapped[UUID] = mapped_column(primary_key=True)
     agency_id: Mapped[UUID]
+    changed_at: Mapped[datetime]
+
+
+class TextPolicy(Base):
+    """What an agency says of texts to its survivors. No `reminder_hours`: the network's default holds."""
+
+    __tablename__ = "text_policy"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    reminder_hours: Mapped[list[int] | None] = mapped_column(ARRAY(SmallInteger))
+    changed_by: Mapped[UUID]
     changed_at: Mapped[datetime]
 
 
