@@ -47,6 +47,8 @@ STORIES = {
     "a record kept": f"{COORDINATOR} 02 61 60 65 66 67 68 69 70 64 24 71 03 72",
     "who may sign for her": f"{COORDINATOR} 02 121 122 24 123 124 71",
     "a need kept": f"{COORDINATOR} 02 04 73 74 75",
+    "reminders as the agency wants them": f"{INTAKE} 145 146 145",
+    "her own words": f"{COORDINATOR} 02 147",
     "two records of one person": f"{COORDINATOR} 02 02 23 62 63 23",
     "matched before it is sent": f"{COORDINATOR} 02 04 15",
     "one after another": f"{COORDINATOR} 01 100 02 04 05 101 104 106 107 108 {INTAKE} 30 {COORDINATOR} 109 105",

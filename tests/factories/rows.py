@@ -24,6 +24,7 @@ _VALUES = {
     "uuid": "gen_random_uuid()",
     "text": "'x'",
     "text[]": "'{x}'",
+    "smallint[]": "'{1}'",
     "bytea": r"'\x00'",
     "jsonb": "'{}'",
     "boolean": "false",

@@ -37,6 +37,7 @@ from referralnet.api.subscriptions import Subscription
 from referralnet.api.survivor_records import SurvivorRecordMutation, SurvivorRecordQuery
 from referralnet.api.survivor_search import SurvivorSearchMutation, SurvivorSearchQuery
 from referralnet.api.survivor_signers import SurvivorSignerMutation
+from referralnet.api.survivor_words import SurvivorWordsQuery
 from referralnet.api.survivors import SurvivorMutation, SurvivorQuery
 from referralnet.api.text_policy import TextPolicyMutation, TextPolicyQuery
 from referralnet.api.texts import TextQuery
@@ -73,6 +74,7 @@ class Query(
     BetweenPartiesQuery,
     TextQuery,
     TextPolicyQuery,
+    SurvivorWordsQuery,
     WordingQuery,
     AlarmQuery,
     MemberQuery,

@@ -40,6 +40,7 @@ class Action(StrEnum):
     CONTACT_PLAN_KEPT = "contact_plan_kept"
     BLOCK_SET = "block_set"
     CONTACT_PLANS_READ = "contact_plans_read"
+    SURVIVOR_WORDS_READ = "survivor_words_read"
     ACT_PROPOSED = "act_proposed"
     ACT_CONFIRMED = "act_confirmed"
     ACT_CANCELLED = "act_cancelled"

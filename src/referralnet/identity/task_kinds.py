@@ -50,7 +50,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
         _COORDINATOR, 1, "ask her: a text wants to end everything, and it may not be hers"
     ),
     "survivor_asks_for_call": _waits(_COORDINATOR, 4, "call her: she asked for it by text"),
-    "survivor_wrote": _waits(_COORDINATOR, 4, "call her: she wrote something that was not understood"),
+    "survivor_wrote": _waits(_COORDINATOR, 4, "read what she wrote in words, and call her"),
     "survivor_stopped_texts": _waits(_COORDINATOR, 24, "agree on another way: she has ended texts"),
     "survivor_asks_for_texts": _waits(_COORDINATOR, 24, "keep her contact plan anew: she wants texts again"),
     "survivor_not_texted": _waits(_COORDINATOR, 4, "tell her yourself: no text could be sent"),

@@ -26,6 +26,7 @@ from referralnet.messaging.policy import (
 from referralnet.messaging.reconciling import alike_at_carrier
 from referralnet.messaging.sending import Sender
 from referralnet.messaging.tables import InboundText, TextMessage, TextState
+from referralnet.messaging.words import forget_words
 
 NOT_ERASED_TASK = "text_not_erased"
 ANOTHER_CARRIERS = "another_carriers"
@@ -64,7 +65,7 @@ async def erase_here(database: Database, *, now: datetime) -> int:
     still_here = or_(TextMessage.to_sealed.is_not(None), TextMessage.body_sealed.is_not(None))
     async with database.transaction(Dispatcher()) as session:
         due = await _texts(session, still_here, _is_over(now), ~unasked)
-        erased = await _erase_inbound(session, now)
+        erased = await _erase_inbound(session, now) + await forget_words(session, now=now)
     for custody, texts in itertools.groupby(
         sorted(due, key=lambda text: str(text.agency_id)), lambda text: text.custody
     ):

@@ -32,6 +32,7 @@ from referralnet.messaging.receiving import open_inbound
 from referralnet.messaging.suppressing import is_suppressed, lift, suppress
 from referralnet.messaging.tables import InboundText, TextMessage, TextState
 from referralnet.messaging.wording import Message
+from referralnet.messaging.words import keep_words
 
 _REPLY_WITHIN = timedelta(minutes=5)
 _PAUSES = {Answer.OPT_OUT: "stop", Answer.UNSAFE: "unsafe"}
@@ -66,6 +67,8 @@ class Received:
     """The words that follow those that say what is wanted, among them her code phrase where she has one."""
     if_proven: Answer | None = None
     """What a text that is otherwise unclear asks for, where the words beyond are her code phrase."""
+    words: str = field(default="", repr=False)
+    """All of a text that a person has to read."""
     is_answered: bool = False
     """The carrier has answered it already: a second answer would be one too many."""
 
@@ -125,6 +128,7 @@ def _received(inbound_id: UUID, lookup: bytes, written: Written, received_at: da
         received_at,
         beyond,
         if_proven,
+        words=body if answer is Answer.UNCLEAR else "",
         is_answered=written.handled is not None,
     )
 
@@ -168,6 +172,16 @@ async def answer_in_custody(
             proof = await proof_of(session, keyring, plan, received.beyond)
         if received.if_proven is not None and proof is Proof.GIVEN:
             answer = received.if_proven
+        if answer is Answer.UNCLEAR:
+            await keep_words(
+                session,
+                keyring,
+                agency_id=agency_id,
+                survivor_id=plan.survivor_id,
+                inbound_id=received.id,
+                words=received.words,
+                received_at=received.received_at,
+            )
         if reason := _PAUSES.get(answer):
             await pause_texts(session, plan.id, plan.survivor_id, reason, now)
         if answer is Answer.OPT_IN:

@@ -28,6 +28,8 @@ RECONFIRM_BEFORE = timedelta(days=7)
 # M10. After its last status a text's number and words are kept so long, to settle what arrives late; a text that came
 # in, so long after it was handled.
 KEPT_AFTER_LAST_STATUS = timedelta(hours=72)
+# What she wrote in words of her own waits so long for a person to read it.
+WORDS_KEPT_FOR = timedelta(days=30)
 LAST_STATES = (
     TextState.DELIVERED,
     TextState.UNDELIVERED,

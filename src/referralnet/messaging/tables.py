@@ -141,6 +141,19 @@ class InboundText(Base):
     erase_tried_at: Mapped[datetime | None]
 
 
+class SurvivorWord(Base):
+    """What came from her number in words, for her coordinators: sealed under her key, and not kept for long."""
+
+    __tablename__ = "survivor_word"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+    survivor_id: Mapped[UUID]
+    inbound_id: Mapped[UUID]
+    body_sealed: Mapped[bytes]
+    received_at: Mapped[datetime]
+
+
 class CarrierCallback(Base):
     """A verified status of a text, as the carrier told it."""
 
