@@ -52,7 +52,9 @@ Answer = Callable[["MisbehavingCarrier", web.Request, dict[str, str], UUID], Awa
 
 @dataclass
 class MisbehavingCarrier:
-    """One account. `misbehaves` with a likelihood of `likely`, and else does as it should."""
+    """One account. `misbehaves` at the first text of a history, then with a likelihood of `likely`, and else does as it
+    should.
+    """
 
     now: Callable[[], datetime]
     chance: random.Random = field(default_factory=random.Random)
@@ -122,7 +124,7 @@ class MisbehavingCarrier:
         self.asked[text_id] += 1
         if self.took(text_id):
             self.asked_after_taking[text_id] += 1
-        if self.chance.random() < self.likely:
+        if self.asked.total() == 1 or self.chance.random() < self.likely:
             self.misbehaved[self.misbehaves] += 1
             return await MISBEHAVIOURS[self.misbehaves](self, request, form, text_id)
         return accepted(self.take(form, text_id))
