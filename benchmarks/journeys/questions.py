@@ -69,7 +69,7 @@ DOCUMENTS = {"A": SEARCH, "B": INBOX, "C": ACCEPT}
 
 _ANSWERS = """select count(*) from (
     select from directory_entry e
-     where e.words @@ to_tsquery('english', $1) and $2 = any (e.categories)
+     where e.words @@ to_tsquery('english', $1) and e.categories && array[$2::text]
        and e.latitude between $3::float8 - $5::float8 and $3 + $5
        and e.longitude between $4::float8 - $5 and $4 + $5 limit $6) found"""
 _KILOMETERS_PER_DEGREE = 111.0
@@ -82,11 +82,14 @@ async def draw_searches(
     chance = random.Random(seed)  # noqa: S311 (which is asked is no secret)
     places = [place for place in all_places() if place.time_zone]
     drawn: list[tuple[int, Search]] = []
-    for _ in range(count * 10):
+    filled = 0
+    while len(drawn) < count * 10 and filled < count:
         place, within = chance.choice(places), chance.choice(RADII_KILOMETERS)
         search = Search(words[chance.randrange(60)], chance.choice(CATEGORIES), place.zip_code, within)
         at = (place.latitude, place.longitude, within / _KILOMETERS_PER_DEGREE)
-        drawn.append((await connection.fetchval(_ANSWERS, search.words, search.category, *at, FIRST_SEARCHED), search))
+        found = await connection.fetchval(_ANSWERS, search.words, search.category, *at, FIRST_SEARCHED)
+        filled += found >= FIRST_SEARCHED
+        drawn.append((found, search))
     drawn.sort(key=lambda one: -one[0])
     return [search for _, search in drawn[:count]]
 

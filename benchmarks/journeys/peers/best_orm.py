@@ -278,8 +278,10 @@ class Query:
     async def inbox(self, info: Info, first: int) -> ReferralConnection:
         r = models.Referral
         acting_agency = select(func.acting_agency()).scalar_subquery()
-        received = select(r, _PLACE_IN_LINE).where(r.target_agency_id == acting_agency).options(*_REFERRAL_WHOLE)
-        rows = await session_of(info).execute(received.order_by(r.requested_at.desc(), r.id.desc()).limit(first))
+        newest = (r.requested_at.desc(), r.id.desc())
+        page = select(r.id).where(r.target_agency_id == acting_agency).order_by(*newest).limit(first).correlate(None)
+        received = select(r, _PLACE_IN_LINE).where(r.id.in_(page)).options(*_REFERRAL_WHOLE)
+        rows = await session_of(info).execute(received.order_by(*newest))
         return ReferralConnection(edges=[ReferralEdge(node=show_referral(row, place or None)) for row, place in rows])
 
 

@@ -59,8 +59,9 @@ select r.id, upper(r.status) as status, upper(r.outcome) as outcome, upper(r.sou
   left join directory_listing listing on listing.service_at_location_id = r.service_at_location_id
   left join referral_assignee assigned on assigned.referral_id = r.id
   left join member colleague on colleague.id = assigned.member_id
- where r.target_agency_id = (select acting_agency())
- order by r.requested_at desc, r.id desc limit {FIRST_OF_INBOX}
+ where r.id in (select id from referral where target_agency_id = (select acting_agency())
+                 order by requested_at desc, id desc limit {FIRST_OF_INBOX})
+ order by r.requested_at desc, r.id desc
 """  # noqa: S608 (our own number)
 
 _BY_AGENCY = """case when e.by_agency_id = r.target_agency_id then target.name
