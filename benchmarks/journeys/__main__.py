@@ -46,7 +46,7 @@ from referralnet.directory.entry_names import rewrite_names
 
 CONTENDERS = (REFERRALNET, HAND_WRITTEN, USUAL_ORM, BEST_ORM)
 COMPARED = 30
-SEARCHES = 400
+SEARCHES = 100
 
 
 async def make_database(sockets: str, services: int, referrals: int, seed: int) -> tuple[Network, list[Search]]:
