@@ -25,7 +25,7 @@ from referralnet.messaging.policy import (
 )
 from referralnet.messaging.reconciling import alike_at_carrier
 from referralnet.messaging.sending import Sender
-from referralnet.messaging.tables import InboundText, TextMessage, TextState
+from referralnet.messaging.tables import CarrierCallback, InboundText, TextMessage, TextState
 from referralnet.messaging.words import forget_words
 
 NOT_ERASED_TASK = "text_not_erased"
@@ -163,12 +163,24 @@ async def _at_carrier(session: AsyncSession, now: datetime) -> list[_Remote]:
 
 
 async def _sids(sender: Sender, remote: _Remote) -> Sequence[str]:
-    if remote.sid is not None or remote.text is None:
+    if remote.text is None:
         return [remote.sid] if remote.sid else []
+    known = await _names_of(sender, remote.text, remote.sid)
+    if known:
+        return sorted(known)
     if not sender.carrier.lists:
         raise Refused(NEVER_REPORTED)
     # Nobody could say which of several alike it is. All of them are old by now: none is needed any more.
     return [found.sid for found in await alike_at_carrier(sender, remote.text)]
+
+
+async def _names_of(sender: Sender, text: DueText, sid: str | None) -> set[str]:
+    """Every name by which the carrier has told of a text: a record under a second one holds her number as well."""
+    async with sender.database.transaction(text.custody) as session:
+        told = await session.scalars(
+            select(CarrierCallback.carrier_sid).where(CarrierCallback.text_id == text.id).distinct()
+        )
+        return set(told) | ({sid} if sid else set())
 
 
 async def _note(sender: Sender, remote: _Remote, refused: str | None = None, **values: datetime) -> None:

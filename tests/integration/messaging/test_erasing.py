@@ -170,3 +170,18 @@ async def test_a_restored_database_erases_nothing_at_the_carrier(
     await erase_texts.run(work)
     await desk.alter("update sending_permit set system_identifier = $1", permitted[0]["system_identifier"])
     assert (carrier.erased, await held(desk, case)) == ([], (False, False))
+
+
+@pytest.mark.rule("M10")
+async def test_a_text_that_the_carrier_has_told_of_by_two_names_is_erased_under_both(
+    desk: Desk, arrange: Any, work: Work, carrier: RememberingCarrier
+) -> None:
+    case = await arrange(starts_at=desk.clock.now() + timedelta(days=30))
+    text = await sent(desk, work, case, "sent")
+    async with desk.app.transaction(Nobody()) as session:
+        report = Report("SM-another-name", TextState.DELIVERED, None)
+        await keep_callback(session, text_id=text["id"], report=report, now=desk.clock.now())
+    await apply_callbacks.run(work)
+    desk.clock.advance(KEPT_AFTER_LAST_STATUS + MOMENT)
+    await erase_texts.run(work)
+    assert {text["carrier_sid"], "SM-another-name"} <= set(carrier.erased)
