@@ -46,6 +46,8 @@ async def town(owner: Database, app: Database, keyring: Keyring) -> Town:
 
 async def keep_screen(visitor: Visitor, name: str) -> None:
     """What axe finds on it, whether it is too wide, and its picture for docs/screens where that is asked for."""
+    await visitor.page.wait_for_load_state()
+    await visitor.page.evaluate("document.fonts.ready.then(() => true)")
     width = visitor.page.viewport_size["width"]  # type: ignore[index]
     wide = f"[...document.querySelectorAll('body *')].filter(one => one.getBoundingClientRect().right > {width})"
     assert await visitor.page.evaluate(f"{wide}.map(one => one.outerHTML.slice(0, 200))") == [], name
@@ -137,6 +139,7 @@ async def test_by_keyboard_without_a_script_and_at_four_times_the_size_a_referra
     await visitor.page.focus(".ask h3 a >> nth=0")
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.locator("#next-title")).to_have_text("Qué sigue")
+    await visitor.page.wait_for_load_state()
     scrolls = "document.documentElement.scrollWidth"
     assert await visitor.page.evaluate(scrolls) <= 320
     await visitor.page.focus("#reason-duplicate")
@@ -144,6 +147,7 @@ async def test_by_keyboard_without_a_script_and_at_four_times_the_size_a_referra
     await visitor.page.keyboard.press("Tab")
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.locator("[role=status]").first).to_contain_text("Ha dicho que no.")
+    await visitor.page.wait_for_load_state()
     assert await visitor.page.evaluate(scrolls) <= 320
 
 

@@ -15,6 +15,8 @@ PLACES: dict[str, tuple[str, Kind]] = {
     "routing_plan": ("/plans", "plan"),
     "handoff": ("/calls", "handoff"),
     "text_message": ("/texts", "text"),
+    "survivor": ("/people", "survivor"),
+    "release": ("/releases", "release"),
 }
 """By what a task calls its subject."""
 

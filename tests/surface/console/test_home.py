@@ -122,6 +122,25 @@ async def told_by(page: Browser, path: str) -> str:
     return (await page.get(answer.headers["location"])).text
 
 
+@pytest.mark.parametrize(
+    ("subject", "place"), [("survivor", "/people/"), ("release", "/releases/"), ("text_message", "/texts/")]
+)
+async def test_a_task_about_her_leads_to_her_page(
+    browser: OpenBrowser, member: MadeMember, worker: Database, clock: FixedClock, subject: str, place: str
+) -> None:
+    agency_id = member.actor.agency_id
+    async with worker.transaction(Custodian(agency_id)) as session:
+        await open_task(
+            session, agency_id=agency_id, kind="survivor_wrote", subject_kind=subject, subject_id=agency_id,
+            now=clock.now(),
+        )  # fmt: skip
+    page = browser()
+    await page.sign_in(member)
+    home = (await page.get("/")).text
+    assert re.search(rf'href="{place}[\w-]{{43}}">', home)
+    assert str(agency_id) not in home
+
+
 @pytest.mark.rule("R6")
 async def test_what_a_referral_waits_for_is_not_ticked_off(
     browser: OpenBrowser, owner: Database, app: Database, keyring: Keyring, present: FixedClock
