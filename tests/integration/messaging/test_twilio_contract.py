@@ -63,12 +63,14 @@ async def test_a_text_is_asked_for_as_twilio_has_it(referee: Referee, sender: st
 async def test_what_was_taken_is_asked_about_and_erased_as_twilio_has_it(referee: Referee) -> None:
     carrier = carrier_of(referee, number=OURS)
     await carrier.list_recent("+13125550100", datetime(2026, 3, 2, 15, tzinfo=UTC))
+    assert await carrier.look_up(SID) is not None
     for inbound in (False, True):
         await carrier.erase(SID, inbound=inbound)
     await carrier.close()
-    assert [one.violations for one in referee.judged] == [[]] * 5
+    assert [one.violations for one in referee.judged] == [[]] * 6
     assert [(one.method, one.path.removeprefix(MESSAGES), one.status) for one in referee.judged] == [
         ("GET", ".json", 200),
+        ("GET", f"/{SID}.json", 200),
         *[("POST", f"/{SID}.json", 200), ("DELETE", f"/{SID}.json", 204)] * 2,
     ]
 
