@@ -56,12 +56,22 @@ async def read_form(request: Request, *, secret: str | None, public_base_url: st
     Raises:
         FormRefused: it came from elsewhere, is too old, too large or no form.
     """
+    require_own_origin(request, public_base_url)
+    form = _parse(await _body(request))
+    require_token(form, secret)
+    return form
+
+
+def require_own_origin(request: Request, public_base_url: str) -> None:
+    """Raise FormRefused where another site sent it."""
     if request.headers.get("origin", "").lower() not in own_origins(public_base_url):
         raise FormRefused("This form was sent from another site, so nothing was done.")
-    form = _parse(await _body(request))
+
+
+def require_token(form: Form, secret: str | None) -> None:
+    """Raise FormRefused where it was not made for this browser."""
     if secret is None or not hmac.compare_digest(form.get(FORM_TOKEN, "").encode(), form_token(secret).encode()):
         raise FormRefused("This page was open for too long, so nothing was done. Load it again and repeat.")
-    return form
 
 
 def own_origins(public_base_url: str) -> frozenset[str]:

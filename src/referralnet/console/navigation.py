@@ -32,6 +32,17 @@ MEMBERS = (
 """Address, name, and the permission without which it is not offered."""
 _BESIDE = {"/people": ("/needs/", "/releases/")}
 """Addresses that belong to a page of the head and do not stand below its own."""
+ADMINISTERING = frozenset(
+    {
+        Permission.KEEP_MEMBERS, Permission.KEEP_WEBHOOKS, Permission.KEEP_AGENCIES, Permission.IMPORT_DIRECTORY,
+    }
+)  # fmt: skip
+"""One of them is enough for the pages below /administer; so is the right to take own cases out."""
+LOOKING_BACK = (
+    ("/measures", "Measures", Permission.READ_MEASURES),
+    ("/trail", "Trail", Permission.READ_TRAIL),
+)
+PHRASES = ("Administer", *(name for _, name, _ in LOOKING_BACK))
 TRYING = (("/explorer", "Explorer"), ("/graphiql", "GraphiQL"))
 PHONE = ("/phone", "Phone")
 STRANGERS = (("/sign-in", "Sign in"),)
@@ -42,10 +53,18 @@ def pages_for(actor: Member | None, desk: Desk, here: str) -> list[PageLink]:
     found = list(STRANGERS)
     if actor is not None:
         found = [(path, name) for path, name, wants in MEMBERS if wants is None or is_permitted(actor, wants)]
+        found += [("/administer", "Administer")] if _administers(actor) else []
+        found += [(path, name) for path, name, wants in LOOKING_BACK if is_permitted(actor, wants)]
         found += TRYING if desk.for_trying else ()
     found += [PHONE] if desk.phone is not None else []
-    return [PageLink(path, name, _is_at(path, here)) for path, name in found]
+    return [PageLink(path, name, is_at(path, here)) for path, name in found]
 
 
-def _is_at(path: str, here: str) -> bool:
+def _administers(actor: Member) -> bool:
+    exports = is_permitted(actor, Permission.EXPORT_REFERRALS) and is_permitted(actor, Permission.KEEP_SURVIVORS)
+    return exports or any(is_permitted(actor, one) for one in ADMINISTERING)
+
+
+def is_at(path: str, here: str) -> bool:
+    """Whether an address is that of a page or below it."""
     return here == path or (path != "/" and here.startswith((f"{path}/", *_BESIDE.get(path, ()))))

@@ -12,18 +12,30 @@ from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.console.pages import (
     capacity,
+    deadlines,
     directory,
     explorer,
+    files,
     graphiql,
     home,
+    imports,
+    join,
+    kinds,
     listing,
+    measures,
+    member,
+    members,
+    network,
     phone,
+    programs,
     screens,
     sign_in,
     step_up,
+    trail,
 )
 from referralnet.console.routing_people import people_routes
 from referralnet.console.routing_requests import request_routes
+from referralnet.console.sections import first_section
 from referralnet.console.serving import Desk, Page, for_members, open_to_all, without_session
 from referralnet.console.vendor import VendorFiles
 
@@ -62,6 +74,7 @@ def routes(
         _members(desk, "/capacity", "GET", capacity.show),
         _members(desk, "/capacity", "POST", capacity.keep),
     ]
+    found += [*_administering(desk), *_looking_back(desk)]
     if desk.for_trying:
         found += [
             _members(desk, "/explorer", "GET", explorer.show),
@@ -83,6 +96,54 @@ def _directory(desk: Desk) -> list[Route]:
         _members(desk, "/directory/organizations/{id:uuid}", "GET", listing.organization),
         _members(desk, "/directory/{id:uuid}", "GET", listing.service),
         _members(desk, "/directory/{id:uuid}/sheet", "GET", listing.sheet),
+    ]
+
+
+def _administering(desk: Desk) -> list[Route]:
+    """What administrators have; and the page to join by, for whoever is invited."""
+    return [
+        _open(desk, "/join", "GET", join.show),
+        _open(desk, "/join", "POST", join.join),
+        _members(desk, "/administer", "GET", first_section),
+        _members(desk, "/administer/members", "GET", members.show),
+        _members(desk, "/administer/members/invite", "GET", members.show_invite),
+        _members(desk, "/administer/members/invite", "POST", members.invite),
+        _members(desk, "/administer/members/{handle}", "GET", member.show),
+        _members(desk, "/administer/members/{handle}", "POST", member.keep),
+        _members(desk, "/administer/programs", "GET", programs.show),
+        _members(desk, "/administer/programs", "POST", programs.register),
+        _members(desk, "/administer/programs/{id:uuid}", "GET", programs.show_one),
+        _members(desk, "/administer/programs/{id:uuid}", "POST", programs.keep_one),
+        _members(desk, "/administer/files", "GET", files.show),
+        _members(desk, "/administer/files/referrals.csv", "POST", files.take),
+        _members(desk, "/administer/files/bring", "POST", files.bring),
+        _members(desk, "/administer/kinds", "GET", kinds.show),
+        _members(desk, "/administer/deadlines", "GET", deadlines.show),
+        *_network(desk),
+    ]
+
+
+def _network(desk: Desk) -> list[Route]:
+    return [
+        _members(desk, "/administer/network", "GET", network.show),
+        _members(desk, "/administer/network", "POST", network.turn),
+        _members(desk, "/administer/network/add", "GET", network.show_add),
+        _members(desk, "/administer/network/add", "POST", network.add),
+        _members(desk, "/administer/network/{id:uuid}/first", "GET", network.show_first),
+        _members(desk, "/administer/network/{id:uuid}/first", "POST", network.appoint),
+        _members(desk, "/administer/imports", "GET", imports.show),
+        _members(desk, "/administer/imports", "POST", imports.bring),
+        _members(desk, "/administer/imports/undo", "POST", imports.undo),
+        _members(desk, "/administer/imports/{id:uuid}", "GET", imports.show_one),
+    ]
+
+
+def _looking_back(desk: Desk) -> list[Route]:
+    return [
+        _members(desk, "/measures", "GET", measures.show),
+        _members(desk, "/trail", "GET", trail.show),
+        _members(desk, "/trail", "POST", trail.check),
+        _members(desk, "/trail/trail.csv", "POST", trail.take),
     ]
 
 

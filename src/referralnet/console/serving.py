@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -31,6 +32,7 @@ from referralnet.console.performing import new_intention
 from referralnet.console.rendering import render
 from referralnet.console.stepping_up import CodeRefused, ask_for_code, prove_by
 from referralnet.console.told import Told
+from referralnet.console.uploads import read_upload
 from referralnet.console.words import Words
 from referralnet.database.acting import Member
 from referralnet.encryption.keyring import Keyring
@@ -112,6 +114,16 @@ class PageRequest:
             base_url = self.desk.resources.settings.public_base_url
             self._form = await read_form(self.http, secret=self._known_secret(), public_base_url=base_url)
         return self._form
+
+    @asynccontextmanager
+    async def upload(self, *, bytes_max: int, on_disk: bool) -> AsyncIterator[tuple[Form, UploadFile | None]]:
+        """The form that brought a file, and the file. Raises FormRefused, as `form`."""
+        base_url = self.desk.resources.settings.public_base_url
+        secret = self._known_secret()
+        reading = read_upload(self.http, secret=secret, public_base_url=base_url, bytes_max=bytes_max, on_disk=on_disk)
+        async with reading as (form, file):
+            self._form = form
+            yield form, file
 
     def handle(self, kind: Kind, id: UUID) -> str:  # noqa: A002 (the word of every page)
         """What stands in an address of this session's pages in place of an id."""

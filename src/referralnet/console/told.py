@@ -52,6 +52,18 @@ class Told(StrEnum):
     EVERYTHING_ENDED = "everything_ended"
     SENT = "sent"
     ALL_ASKED = "all_asked"
+    MEMBER_KEPT = "member_kept"
+    MEMBER_SIGNED_OUT = "member_signed_out"
+    MEMBER_OFF = "member_off"
+    MEMBER_ON = "member_on"
+    JOINED = "joined"
+    PROGRAM_KEPT = "program_kept"
+    PROGRAM_OFF = "program_off"
+    TOLD_AGAIN = "told_again"
+    AGENCY_ADDED = "agency_added"
+    AGENCY_ON = "agency_on"
+    AGENCY_OFF = "agency_off"
+    CHECK_ASKED = "check_asked"
 
 
 SENTENCES = {
@@ -94,6 +106,18 @@ SENTENCES = {
     Told.EVERYTHING_ENDED: "Everything she had agreed to has ended. No text goes out any more.",
     Told.SENT: "It is sent. You are told as soon as there is an answer.",
     Told.ALL_ASKED: "All of them are asked. The first that accepts has it, and the others are told that it is filled.",
+    Told.MEMBER_KEPT: "Kept. It holds at once, also where they are signed in.",
+    Told.MEMBER_SIGNED_OUT: "They are signed out everywhere.",
+    Told.MEMBER_OFF: "They are out. What they had to do is with their colleagues again.",
+    Told.MEMBER_ON: "They may sign in again, as before.",
+    Told.JOINED: "You belong to it now. Sign in with what you chose.",
+    Told.PROGRAM_KEPT: "Kept. It is told from now on.",
+    Told.PROGRAM_OFF: "It is told nothing more.",
+    Told.TOLD_AGAIN: "It is told again in a moment.",
+    Told.AGENCY_ADDED: "The agency is added. Now invite the first person there.",
+    Told.AGENCY_ON: "Its members may sign in again.",
+    Told.AGENCY_OFF: "Its members are out.",
+    Told.CHECK_ASKED: "The check is under way.",
 }
 
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time, get_timezone_location, get_timezone_name
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_skeleton,
+    format_time,
+    get_timezone_location,
+    get_timezone_name,
+)  # fmt: skip
 from babel.numbers import format_decimal
+from babel.units import format_unit
 
 from referralnet.console.languages import catalogue
-from referralnet.console.phrases import HAPPENED, NARROWS_BY, PLAIN, REASONS, REFUSED, UNITS, WAYS
+from referralnet.console.phrases import DONE, HAPPENED, NARROWS_BY, PLAIN, REASONS, REFUSED, UNITS, WAYS
 from referralnet.console.phrases_of_people import TABLES
 from referralnet.directory.opening_hours import OpenSpan
 from referralnet.directory.taxonomy import above, name_of
 from referralnet.errors import Refusal
 from referralnet.identity.task_kinds import in_words
+from referralnet.referrals.quarters import Quarter
 
 MINUTES_OF_DAY = 24 * 60
 # As these countries' clocks and calendars read; Spanish as it is written in the United States.
@@ -64,11 +73,37 @@ class Words:
             "fact": self.fact,
             "worded": self.worded,
             "on_day": self.on_day,
+            "done": self.done,
+            "quarter_months": self.quarter_months,
+            "fours": fours,
         }
 
     def said(self, phrase: str) -> str:
         """A phrase that does not stand in a template."""
         return str(self._catalogue.ugettext(phrase))
+
+    def done(self, action: str) -> str:
+        """What an event of the trail was, e.g. ``survivor_revealed`` -> ``saw who somebody is``."""
+        return self.said(DONE[action]) if action in DONE else self.plain(action)
+
+    def month(self, day: date) -> str:
+        """A month with its year, e.g. ``July 2026``."""
+        return str(format_skeleton("yMMMM", day, locale=self._locale))
+
+    def quarter_months(self, quarter: Quarter) -> str:
+        """The months of a quarter, e.g. ``July to September``."""
+        first, last = (format_date(quarter.months[at], "LLLL", locale=self._locale) for at in (0, -1))
+        return self.said("%(first)s to %(last)s") % {"first": first, "last": last}
+
+    def span(self, span: timedelta) -> str:
+        """A length of time in whole hours or days, e.g. ``12 hours``."""
+        hours = round(span.total_seconds() / 3600)
+        unit, amount = ("day", hours // 24) if hours % 24 == 0 and hours > 24 else ("hour", hours)
+        return str(format_unit(amount, f"duration-{unit}", "long", locale=self._locale))
+
+    def time_of_day(self, moment: time) -> str:
+        """A time of day, e.g. ``5:00 PM``."""
+        return self._clock(moment.hour * 60 + moment.minute)
 
     def plain(self, code: str) -> str:
         """A code in words, e.g. ``on_hold`` -> ``on the waiting list``; a task's kind as its table has it."""
@@ -235,6 +270,11 @@ def phone_number(number: str) -> str:
     except phonenumbers.NumberParseException:
         return number
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
+
+
+def fours(letters: str) -> str:
+    """Letters in groups of four, as people copy them."""
+    return " ".join(letters[start : start + 4] for start in range(0, len(letters), 4))
 
 
 def telephone(number: str) -> str:

@@ -72,6 +72,20 @@ def widest() -> dict[str, str]:
     return {code: next(top for top in above(code) if top not in _parents()) for code in _parents()}
 
 
+def tree(language: str) -> dict[str | None, list[tuple[str, str]]]:
+    """The codes right below each code, and at None the uppermost ones, with their names in a language, by name."""
+    parents, below = _parents(), dict[str | None, list[tuple[str, str]]]()
+    for code in _names()["en"]:
+        below.setdefault(parents.get(code), []).append((code, name_of(code, language) or code))
+    return {code: sorted(terms, key=lambda term: term[1].lower()) for code, terms in below.items()}
+
+
+async def use_of_codes(session: AsyncSession) -> dict[str, int]:
+    """How many listed services stand under each code, those under a narrower one included."""
+    counted = text("select code, count(*) as used from directory_listing, unnest(categories) code group by code")
+    return {row.code: row.used for row in await session.execute(counted)}
+
+
 def one_level_below(codes: tuple[str, ...]) -> list[str]:
     """The codes right below these; below a leaf itself; the uppermost ones where none is given."""
     parents = _parents()
