@@ -123,7 +123,9 @@ async def expect_same_answers(bench: Bench, runnings: list[Running], count: int)
         RuntimeError: somebody answers otherwise.
     """
     for journey in "ABC":
-        for question in bench.draw(journey, random.Random(5))[:count]:  # noqa: S311
+        # An acceptance is taken back each time, which takes seconds of a large network.
+        asked = bench.draw(journey, random.Random(5))[: 5 if journey == "C" else count]  # noqa: S311
+        for question in asked:
             expected: bytes | None = None
             for running in runnings:
                 began = await bench.connection.fetchval("select clock_timestamp()")
