@@ -201,7 +201,7 @@ async def test_nobody_else_opens_the_page_by_any_address(
 async def test_a_page_is_a_few_statements_however_much_has_happened(two: Two, app: Database) -> None:
     for step, fields in (("accept", {}), ("spoken", {"kind": "between_staff"})):
         await two.step(two.target, step, **fields)
-    for side, most in ((two.target, 15), (two.source, 16)):
+    for side, most in ((two.target, 15), (two.source, 17)):
         address = await two.address(side)
         with statements(app) as sent:
             await side.get(address)

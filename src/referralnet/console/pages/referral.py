@@ -15,8 +15,9 @@ from referralnet.console.referral_view import look_at
 from referralnet.console.serving import PageRequest
 from referralnet.console.words import Words
 from referralnet.errors import Refusal
-from referralnet.identity.access import Permission, require
+from referralnet.identity.access import Permission, is_permitted, require
 from referralnet.identity.profiles import own_profile
+from referralnet.referrals.cases import case_of
 from referralnet.referrals.handing_over import HandoffKind
 from referralnet.referrals.lifecycle import Outcome, RejectReason
 
@@ -53,11 +54,16 @@ async def referral_page(
     async with request.desk.resources.database.transaction(actor) as session:
         profile = await own_profile(session, actor)
         view = await look_at(session, actor, referral_id, now=request.now)
+        person = None
+        if not view.received and is_permitted(actor, Permission.KEEP_SURVIVORS):
+            case = await case_of(session, actor, referral_id)
+            person = f"/people/{request.handle('survivor', case.survivor_id)}"
     return request.page(
         "request.html",
         422 if refusal else 200,
         profile=profile,
         view=view,
+        person=person,
         here=referral_address(request, referral_id),
         refusal=refusal,
         wrong=wrong_fields(request, refusal),
