@@ -124,8 +124,8 @@ async def expect_same_answers(bench: Bench, runnings: list[Running], count: int)
     """
     for journey in "ABC":
         # An acceptance is taken back each time, which takes seconds of a large network.
-        asked = bench.draw(journey, random.Random(5))[: 5 if journey == "C" else count]  # noqa: S311
-        for question in asked:
+        questions_asked = bench.draw(journey, random.Random(5))  # noqa: S311
+        for question in questions_asked[: 5 if journey == "C" else count]:
             expected: bytes | None = None
             for running in runnings:
                 began = await bench.connection.fetchval("select clock_timestamp()")
