@@ -192,6 +192,8 @@ DONE = {
     "texts_stopped": "stopped texts",
     "task_assigned": "gave a task to somebody",
     "task_closed": "closed a task",
+    "survivor_words_read": "read her own words",
+    "text_policy_changed": "changed how texts are worded or timed",
     "webhook_changed": "changed another program",
     "webhook_replayed": "had another program told again",
 }
