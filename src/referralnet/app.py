@@ -23,7 +23,7 @@ from referralnet.api.headers import SecurityHeaders
 from referralnet.api.schema import build_schema
 from referralnet.api.socket import SubscriptionSocket
 from referralnet.api.visit_calendars import routes as calendar_routes
-from referralnet.clock import SystemClock
+from referralnet.clock import Clock, SystemClock
 from referralnet.console import routing as console
 from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.database.acting import Nobody
@@ -34,6 +34,7 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.keyring_file import KeyringFile
 from referralnet.encryption.kms_keyring import KmsKeyring, connect, read_root
 from referralnet.hsds.endpoints import routes as hsds_routes
+from referralnet.jobs.looks import read_looks
 from referralnet.jobs.work import Work
 from referralnet.messaging.carriers import recording
 from referralnet.messaging.carriers.choosing import answered_webhooks, choose_carrier
@@ -42,6 +43,9 @@ from referralnet.papers.endpoints import routes as paper_routes
 from referralnet.partners.posting import Posting
 from referralnet.settings import Settings, private_webhooks
 from referralnet.webhooks import carriers as webhooks
+
+# Longer than the longest call to a carrier, for which a worker holds a text.
+_IDLE_SECONDS_MAX = 90
 
 
 class SettingMissing(Exception):
@@ -62,6 +66,7 @@ def open_database(settings: Settings, role: str, *, command_timeout_seconds: flo
         url.get_secret_value(),
         connections_max=settings.database_connections_max,
         command_timeout_seconds=command_timeout_seconds or settings.database_command_timeout_seconds,
+        idle_seconds_max=None if role == "owner" else _IDLE_SECONDS_MAX,
     )
 
 
@@ -142,6 +147,7 @@ def build_app(resources: Resources, example: ExampleNetwork | None = None) -> St
         Route("/graphql", endpoint.answer, methods=["POST"]),
         WebSocketRoute("/graphql", socket.serve),
         Route("/health", HealthEndpoint(resources.database).answer, methods=["GET"]),
+        Route("/health/worker", WorkerHealthEndpoint(resources.database, resources.clock).answer, methods=["GET"]),
         *webhooks.routes(
             resources.database,
             resources.keyring,
@@ -181,6 +187,22 @@ class HealthEndpoint:
         except (OSError, SQLAlchemyError, TimeoutError):
             return PlainTextResponse("no database", 503)
         return PlainTextResponse("ok")
+
+
+class WorkerHealthEndpoint:
+    """Whether each job of the worker has looked when it should: for whoever is to be woken, not for the proxy."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def answer(self, _request: Request) -> Response:
+        try:
+            async with self._database.transaction(Nobody()) as session:
+                looks = await read_looks(session, now=self._clock.now())
+        except (OSError, SQLAlchemyError, TimeoutError):
+            return PlainTextResponse("no database", 503)
+        late = [look.job for look in looks if look.is_late]
+        return PlainTextResponse(f"late: {', '.join(late)}", 503) if late else PlainTextResponse("ok")
 
 
 def _refuse_recording_in_production(settings: Settings) -> None:

@@ -28,7 +28,7 @@ DOCUMENTS = sorted(
 README = CHECKOUT / "README.md"
 # Programs that a newcomer has or that the text tells how to get.
 OTHER_PROGRAMS = {"cd", "cp", "curl", "docker", "export", "git", "pip", "psql", "pg_dump"}
-ROUTES = {"/sign-in", "/step-up", "/explorer", "/graphiql", "/phone", "/graphql", "/health"}
+ROUTES = {"/sign-in", "/step-up", "/explorer", "/graphiql", "/phone", "/graphql", "/health", "/health/worker"}
 # Files that whoever runs the program makes.
 NOT_OURS = ("secrets/",)
 # Where a folder of the reader stands in a container.

@@ -23,6 +23,7 @@ _COMMANDS = {
     "serve": _Command("serve", "serve"),
     "worker": _Command("worker"),
     "importer": _Command("importer"),
+    "health": _Command("health", "health"),
     "database": _Command("database"),
     "agency": _Command("members", "agency_app"),
     "member": _Command("members", "member_app"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import event, text
@@ -32,21 +33,31 @@ class Database:
     """One database role's way in."""
 
     def __init__(
-        self, url: str, *, connections_max: int = 8, command_timeout_seconds: float = 30.0, pooled: bool = True
+        self,
+        url: str,
+        *,
+        connections_max: int = 8,
+        command_timeout_seconds: float = 30.0,
+        idle_seconds_max: int | None = None,
+        pooled: bool = True,
     ) -> None:
         """
         Args:
             url: an SQLAlchemy URL for asyncpg, naming the database role.
             connections_max: connections kept at most.
             command_timeout_seconds: without it a network partition hangs a statement for longer than any caller waits.
+            idle_seconds_max: the server ends a transaction in which nothing was said for so long. Without it whoever a
+                partition has cut off keeps what it had locked for hours.
             pooled: False for a short command that should leave no connection behind.
         """
         pool = {"pool_size": connections_max, "max_overflow": 0} if pooled else {"poolclass": NullPool}
-        connecting = {
+        connecting: dict[str, Any] = {
             "command_timeout": command_timeout_seconds,
             "timeout": 10,
             "connection_class": ActingConnection,
         }
+        if idle_seconds_max is not None:
+            connecting["server_settings"] = {"idle_in_transaction_session_timeout": f"{idle_seconds_max}s"}
         self.engine: AsyncEngine = create_async_engine(url, connect_args=connecting, hide_parameters=True, **pool)
         hand_out_living_connections(self.engine)
         self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")

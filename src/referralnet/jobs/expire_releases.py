@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from referralnet.consent.ending import expire_release, run_out_releases
 from referralnet.database.acting import Custodian, Dispatcher
+from referralnet.jobs.one_by_one import one_by_one
 from referralnet.jobs.work import Work
 from referralnet.referrals.expiring import tell_of_run_out_release
 
@@ -12,10 +15,13 @@ async def run(work: Work) -> int:
     """Expire every release that has run out; returns how many. What it opened was closed to readers at the instant."""
     async with work.database.transaction(Dispatcher()) as session:
         run_out = await run_out_releases(session)
-    expired = 0
-    for release_id, agency_id in run_out:
+
+    async def expire(release: tuple[UUID, UUID]) -> int:
+        release_id, agency_id = release
         async with work.database.transaction(Custodian(agency_id)) as session:
-            if await expire_release(session, release_id, now=work.now()):
-                await tell_of_run_out_release(session, agency_id, release_id, work.now())
-                expired += 1
-    return expired
+            if not await expire_release(session, release_id, now=work.now()):
+                return 0
+            await tell_of_run_out_release(session, agency_id, release_id, work.now())
+            return 1
+
+    return await one_by_one(work, "expire_releases", run_out, expire)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.appointments.confirming import confirm_by_text
 from referralnet.database.acting import Custodian, Dispatcher
 from referralnet.identity.tasks import open_task
+from referralnet.jobs.one_by_one import one_by_one
 from referralnet.jobs.work import Work
 from referralnet.messaging.answers import Answer
 from referralnet.messaging.ending import ending_wishes
@@ -33,10 +35,7 @@ async def run(work: Work) -> int:
     """Handle every waiting text in the order it came; returns how many."""
     async with work.database.transaction(Dispatcher()) as session:
         waiting = await waiting_inbound(session)
-    handled = 0
-    for inbound_id in waiting:
-        handled += await _handle(work, inbound_id)
-    return handled
+    return await one_by_one(work, "read_inbound", waiting, partial(_handle, work))
 
 
 async def _handle(work: Work, inbound_id: UUID) -> int:

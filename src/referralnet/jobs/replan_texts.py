@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from referralnet.database.acting import Custodian, Dispatcher
+from referralnet.jobs.one_by_one import one_by_one
 from referralnet.jobs.work import Work
 from referralnet.messaging.replanning import changed_plans, plan_for_changed_contact
 
@@ -11,8 +14,10 @@ async def run(work: Work) -> int:
     """Plan anew for every survivor whose contact plan changed; returns how many texts came of it."""
     async with work.database.transaction(Dispatcher()) as session:
         changed = await changed_plans(session)
-    planned = 0
-    for survivor_id, agency_id in changed:
+
+    async def plan_anew(change: tuple[UUID, UUID]) -> int:
+        survivor_id, agency_id = change
         async with work.database.transaction(Custodian(agency_id)) as session:
-            planned += await plan_for_changed_contact(session, survivor_id, now=work.now())
-    return planned
+            return await plan_for_changed_contact(session, survivor_id, now=work.now())
+
+    return await one_by_one(work, "replan_texts", changed, plan_anew)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from referralnet.database.acting import Dispatcher
 from referralnet.database.listening import listen
+from referralnet.jobs.looks import NOTED_EVERY_SECONDS, note_look
 from referralnet.jobs.timetable import TIMETABLE, Job
 from referralnet.jobs.work import Work
 from referralnet.messaging.permit import may_send
@@ -29,6 +31,7 @@ class Worker:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._running: set[asyncio.Task[None]] = set()
         self._awake: dict[str, bool] = {}
+        self._noted: dict[str, float] = {}
 
     def start(self) -> None:
         """Tick every job from now on."""
@@ -69,10 +72,19 @@ class Worker:
             self._awake[job.name] = False
             try:
                 await job.run(self._work)
+                await self._note(job)
             except Exception as error:  # noqa: BLE001 (whatever one run meets, the next tick looks again)
                 _log.error("job_failed", job=job.name, exc_info=error)
             again = self._awake[job.name] and self._scheduler.running
         del self._awake[job.name]
+
+    async def _note(self, job: Job) -> None:
+        """Let the network know that this job looks, now and then."""
+        passed = time.monotonic()
+        if passed - self._noted.get(job.name, -NOTED_EVERY_SECONDS) >= NOTED_EVERY_SECONDS:
+            async with self._work.database.transaction(Dispatcher()) as session:
+                await note_look(session, job.name, now=self._work.now())
+            self._noted[job.name] = passed
 
     async def drain(self) -> None:
         """Start nothing new, and finish what runs: the scheduler's own shutdown would cut it off."""

@@ -131,10 +131,14 @@ async def lapsed_leases(session: AsyncSession, *, now: datetime, first: int = 50
 
 async def give_up_lease(session: AsyncSession, text_id: UUID, *, now: datetime) -> bool:
     """A claim whose worker is gone becomes `unknown` and a person sees it; it is never sent again (M5)."""
+    # Whoever holds it may be cut off and hold it for a while: the next look comes back, and the others are seen now.
+    free = select(TextMessage.id).where(
+        TextMessage.id == text_id, TextMessage.state == TextState.CLAIMED, TextMessage.lease_until < now
+    )
     agency_ids = (
         await session.execute(
             update(TextMessage)
-            .where(TextMessage.id == text_id, TextMessage.state == TextState.CLAIMED, TextMessage.lease_until < now)
+            .where(TextMessage.id.in_(free.with_for_update(skip_locked=True).scalar_subquery()))
             .values(
                 state=TextState.UNKNOWN,
                 state_at=now,
