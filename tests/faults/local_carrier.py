@@ -27,14 +27,17 @@ class LocalCarrier:
 
     async def start(self) -> None:
         app = web.Application()
-        app.router.add_post("/2010-04-01/Accounts/{account}/Messages.json", self._take)
-        app.router.add_get("/2010-04-01/Accounts/{account}/Messages.json", self._list)
+        self.routes(app)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.base_url = f"http://{host}:{port}"
+
+    def routes(self, app: web.Application) -> None:
+        app.router.add_post("/2010-04-01/Accounts/{account}/Messages.json", self._take)
+        app.router.add_get("/2010-04-01/Accounts/{account}/Messages.json", self._list)
 
     async def stop(self) -> None:
         assert self._runner is not None
