@@ -66,7 +66,7 @@ async def test_a_worker_that_is_cut_off_sends_nothing_more_and_doubles_nothing_w
 
 @pytest.mark.rule("M5")
 async def test_a_text_that_somebody_cut_off_holds_keeps_no_other_from_being_seen(
-    database_urls: DatabaseUrls, worker: Database, keyring: HeldKeyring
+    database_urls: DatabaseUrls, worker: Database, keyring: HeldKeyring, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await make_due_texts(database_urls, worker, keyring, survivors=1, texts_each=2, within=timedelta(seconds=0))
     work = make_work(worker, keyring)
@@ -80,6 +80,7 @@ async def test_a_text_that_somebody_cut_off_holds_keeps_no_other_from_being_seen
         async with cut_off.transaction():
             await cut_off.execute("select from text_message where id = $1 for update", held)
             await sweep_leases.run(work)
+            assert "one_of_many_failed" not in "".join(capsys.readouterr()), "it did not wait for its turn in vain"
             assert [await db.fetchval(state, each) for each in (held, other)] == ["claimed", "unknown"]
         await sweep_leases.run(work)
         assert await db.fetchval(state, held) == "unknown"

@@ -20,7 +20,8 @@ AREAS = ("audit", "identity", "directory", "survivors", "consent", "messaging", 
 # Written and read in SQL alone: a model would be a second truth that nothing uses.
 WITHOUT_MODEL = {
     "alembic_version", "directory_entry", "directory_name", "directory_word", "referral_transition",
-    "sending_permit", "listing", "listing_own", "listing_change", "directory_duplicate", "directory_duplicate_decision",
+    "sending_permit", "job_look", "listing", "listing_own", "listing_change", "directory_duplicate",
+    "directory_duplicate_decision",
 }  # fmt: skip
 # Narrower or wider whole numbers than the model's; no value of theirs comes near a limit.
 OTHER_WIDTH = {("text_message", "priority"), ("text_message", "fence")}
