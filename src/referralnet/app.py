@@ -38,6 +38,7 @@ from referralnet.jobs.looks import read_looks
 from referralnet.jobs.work import Work
 from referralnet.messaging.carriers import recording
 from referralnet.messaging.carriers.choosing import answered_webhooks, choose_carrier
+from referralnet.messaging.pacing import Pace
 from referralnet.messaging.sending import Sender
 from referralnet.papers.endpoints import routes as paper_routes
 from referralnet.partners.posting import Posting
@@ -124,6 +125,7 @@ def open_work(settings: Settings) -> Work:
         SystemClock(),
         settings.public_base_url,
         settings.text_lease_seconds,
+        Pace(settings.carrier_segments_per_second, settings.carrier_burst_segments),
     )
     posting = Posting(private=private_webhooks(settings))
     return Work(sender, settings.texts_at_once, settings.text_unlisted_seconds, settings.audit_anchor_folder, posting)

@@ -100,6 +100,17 @@ class Settings(BaseSettings):
     carrier_timeout_seconds: float = Field(
         10.0, gt=0, le=60, description="A call to the carrier is cut off after so long."
     )
+    carrier_segments_per_second: float | None = Field(
+        None,
+        gt=0,
+        le=10_000,
+        description="What the carrier takes of all workers together, in segments of texts (Twilio: the sum of your "
+        "senders, from 1 for a long code). What is more waits here, where urgent texts go first. Without it nothing "
+        "waits here, and what is too fast waits at the carrier.",
+    )
+    carrier_burst_segments: int = Field(
+        10, ge=2, le=100_000, description="So many segments may go out at once after a pause."
+    )
     twilio_account_sid: str | None = Field(None, description="The Twilio account.")
     twilio_auth_token: SecretStr | None = Field(
         None, description="The account's token; webhooks are verified with it as well."

@@ -20,10 +20,11 @@ from referralnet.identity.access import Permission
 class AlarmQuery:
     @strawberry.field(
         description="For admins, oldest first: identity opened as often as an hour allows, late answers, lost tasks, "
-        "accountings that do not add up."
+        "accountings that do not add up, programs of partners that fail; and for whoever runs the network, whether the "
+        "carrier of texts answers."
     )
     async def alarms(self, info: Info, first: int = 20) -> list[Task]:
-        async with info.context.reading(Permission.KEEP_MEMBERS) as (session, _):
+        async with info.context.reading(Permission.SEE_ALARMS) as (session, _):
             return [Task.of(row) for row in await tasks.list_tasks(session, kinds=tasks.ALARMS, first=page_size(first))]
 
 
@@ -35,4 +36,4 @@ class AlarmMutation:
             await tasks.close_task(session, actor, task_id, now=info.context.now)
             return task_id
 
-        return await perform(info, Permission.KEEP_MEMBERS, idempotency_key, task_id, act=act, show=show_done)
+        return await perform(info, Permission.SEE_ALARMS, idempotency_key, task_id, act=act, show=show_done)

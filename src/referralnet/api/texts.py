@@ -38,7 +38,7 @@ class Text:
 
     @classmethod
     def of(cls, row: reading.TextRow) -> Text:
-        told = describe_delivery(row.state, row.error_code)
+        told = describe_delivery(row.state, row.error_code, waits_for_carrier=row.waits_for_carrier)
         return cls(
             id=row.id,
             kind=row.kind,

@@ -25,6 +25,7 @@ class Permission(StrEnum):
     KEEP_MEMBERS = "keep_members"
     KEEP_WEBHOOKS = "keep_webhooks"
     KEEP_TEXT_POLICY = "keep_text_policy"
+    SEE_ALARMS = "see_alarms"
     READ_TRAIL = "read_trail"
     EXPORT_REFERRALS = "export_referrals"
     READ_MEASURES = "read_measures"
@@ -57,6 +58,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KEEP_MEMBERS,
         Permission.KEEP_WEBHOOKS,
         Permission.KEEP_TEXT_POLICY,
+        Permission.SEE_ALARMS,
         Permission.DECIDE_DUPLICATES,
         Permission.READ_MEASURES,
     },
@@ -67,6 +69,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.KEEP_AGENCIES,
         Permission.IMPORT_DIRECTORY,
         Permission.READ_MEASURES,
+        Permission.SEE_ALARMS,
     },
     Role.AUDITOR: _EVERYBODY | {Permission.READ_TRAIL, Permission.READ_MEASURES},
     # A right beside a role that keeps cases: alone it opens none.

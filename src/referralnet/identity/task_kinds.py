@@ -15,6 +15,7 @@ from referralnet.database.acting import Role
 _COORDINATOR = frozenset({Role.COORDINATOR})
 _INTAKE = frozenset({Role.INTAKE})
 _ADMIN = frozenset({Role.AGENCY_ADMIN})
+_NETWORK = _ADMIN | {Role.NETWORK_ADMIN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "carrier_refuses_account": _waits(
         _ADMIN, 1, "tell the operator at once: the carrier takes no texts, and those that are due wait"
     ),
+    "carrier_silent": _waits(_NETWORK, 1, "look into it: the carrier gives no clear answer, and all texts wait"),
+    "carrier_answers": _told(_NETWORK, 24, "take note: the carrier answers again, and texts go out"),
     "text_not_erased": _waits(_COORDINATOR, 24, "tell the operator: the carrier would not erase a text"),
     "key_outlived_release": _waits(
         _COORDINATOR, 4, "tell the operator: a key was still there after its release had ended"

@@ -31,7 +31,20 @@ WEBHOOK_FAILING = "webhook_failing"
 """An endpoint of the agency's own systems has taken nothing for days."""
 ACCOUNT_REFUSED = "carrier_refuses_account"
 """The carrier takes no text of the network's: for the operator to mend, whom the admins tell."""
-ALARMS = (REVEALS_CAPPED, ANSWER_LATE, WITHOUT_OWNER, ACCOUNTING_DISAGREES, WEBHOOK_FAILING, ACCOUNT_REFUSED)
+CARRIER_SILENT = "carrier_silent"
+"""The carrier gives no clear answer, and texts wait: for whoever runs the network."""
+CARRIER_ANSWERS = "carrier_answers"
+"""It answers again, and texts go out."""
+ALARMS = (
+    REVEALS_CAPPED,
+    ANSWER_LATE,
+    WITHOUT_OWNER,
+    ACCOUNTING_DISAGREES,
+    WEBHOOK_FAILING,
+    ACCOUNT_REFUSED,
+    CARRIER_SILENT,
+    CARRIER_ANSWERS,
+)
 """For the admins of an agency, who need not have a case role; the policies of `task` name the same."""
 
 

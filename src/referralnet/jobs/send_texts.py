@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 from referralnet.jobs.work import Work
-from referralnet.messaging.sending import Outcome, send_due
+from referralnet.messaging.sending import send_due
 
 # Enough to keep the carrier busy until the next tick; a wake-up or the tick brings the rest.
 _TEXTS_PER_LOOK = 100
@@ -13,11 +16,19 @@ async def run(work: Work) -> int:
     """Send for as long as it gets on; returns how many texts the carrier was asked to take."""
     asked = 0
     while not work.stopping.is_set():
-        outcomes = await send_due(
+        look = await send_due(
             work.sender, first=_TEXTS_PER_LOOK, at_once=work.texts_at_once, stopping=work.stopping.is_set
         )
-        moved = outcomes.total() - outcomes[Outcome.NOT_SENT]
-        asked += moved
-        if not moved:
+        asked += look.asked
+        if look.waits_for_rate:
+            await _rest(work)
+        elif not look.asked:
             break
     return asked
+
+
+async def _rest(work: Work) -> None:
+    """Until the carrier takes more, or the worker is to stop."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(work.sender.pace.rest_seconds):
+            await work.stopping.wait()

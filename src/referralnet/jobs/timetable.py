@@ -15,6 +15,7 @@ from referralnet.jobs import (
     erase_texts,
     expire_releases,
     follow_routing,
+    forget_callbacks,
     forget_keys,
     forget_webhooks,
     plan_texts,
@@ -27,6 +28,7 @@ from referralnet.jobs import (
     send_webhooks,
     settle_unknown,
     sweep_leases,
+    watch_carrier,
 )
 from referralnet.jobs.work import Work
 
@@ -56,6 +58,7 @@ TIMETABLE = (
     Job(send_texts.run, every_seconds=1, wakes_on="text_message"),
     Job(apply_callbacks.run, every_seconds=1, wakes_on="carrier_callback"),
     Job(sweep_leases.run, every_seconds=5),
+    Job(watch_carrier.run, every_seconds=5),
     Job(settle_unknown.run, every_seconds=15, at_start=False),
     Job(ask_about_texts.run, every_seconds=60 * 60, at_start=False),
     Job(climb_ladders.run, every_seconds=30),
@@ -68,6 +71,7 @@ TIMETABLE = (
     Job(send_webhooks.run, every_seconds=5, wakes_on="webhook_delivery"),
     Job(forget_webhooks.run, every_seconds=24 * 60 * 60),
     Job(forget_keys.run, every_seconds=60 * 60),
+    Job(forget_callbacks.run, every_seconds=60 * 60, at_start=False),
     Job(seal_audit.run, every_seconds=2),
     Job(anchor_audit.run, every_seconds=600),
     Job(check_trails.run, every_seconds=60 * 60, wakes_on="trail_check"),

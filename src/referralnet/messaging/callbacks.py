@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,9 +20,11 @@ from referralnet.messaging.carriers import Report
 from referralnet.messaging.carriers.meanings import opts_out
 from referralnet.messaging.claiming import NOT_SENT_TASK, number_of_text
 from referralnet.messaging.outbox import UNSETTLED_TASK, DueText, tell_a_person
+from referralnet.messaging.policy import CALLBACKS_KEPT
 from referralnet.messaging.suppressing import suppress
 from referralnet.messaging.tables import CarrierCallback, TextMessage, TextState
 
+FORGOTTEN_AT_ONCE = 5_000
 # How far along each state is. A report moves a text only to a higher rank, and no two have the same, so that the order
 # in which reports come decides nothing; `delivered` is the last word, even when late.
 RANK = {
@@ -92,6 +94,22 @@ async def handle_callbacks(database: Database, *, keyring: Keyring, now: datetim
             await session.execute(update(CarrierCallback).where(CarrierCallback.id == stored.id).values(handled_at=now))
             handled += 1
     return handled
+
+
+async def forget_callbacks(session: AsyncSession, *, now: datetime) -> int:
+    """Delete some reports that were applied long ago, for the dispatcher; returns how many.
+
+    The text has what they said. One that comes once more after that is applied once more, and changes nothing (M7).
+    """
+    old = select(CarrierCallback.id).where(CarrierCallback.handled_at < now - CALLBACKS_KEPT)
+    some = old.order_by(CarrierCallback.handled_at).limit(FORGOTTEN_AT_ONCE)
+    gone = await session.execute(
+        delete(CarrierCallback)
+        .where(CarrierCallback.id.in_(some))
+        .returning(CarrierCallback.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
 
 
 async def apply_report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,9 +50,18 @@ def problems() -> Iterator[str]:
 def costs() -> Iterator[TextCost]:
     """The dearest body of every text, for whoever pays the carrier."""
     for language, message in product(wording.languages(), Message):
-        bodies = (wording.render(message, language, occasion) for occasion in _occasions_of(message))
-        dearest = max((segments.cost(body) for body in bodies), key=lambda cost: (cost.segments, cost.units))
-        yield TextCost(language, message, dearest)
+        yield TextCost(language, message, dearest(language, message))
+
+
+@functools.cache
+def dearest(language: str, message: Message) -> Cost:
+    """What a text costs at most in a language.
+
+    Raises:
+        WordingMissing: there is no such wording.
+    """
+    bodies = (wording.render(message, language, occasion) for occasion in _occasions_of(message))
+    return max((segments.cost(body) for body in bodies), key=lambda cost: (cost.segments, cost.units))
 
 
 def occasions() -> Iterator[Occasion]:

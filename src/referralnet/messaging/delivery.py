@@ -53,10 +53,10 @@ class Delivery:
     to_do: str | None
 
 
-def describe_delivery(state: TextState, error_code: str | None) -> Delivery:
+def describe_delivery(state: TextState, error_code: str | None, *, waits_for_carrier: bool = False) -> Delivery:
     """The line of a text: the reason's words where its code is known, the line's own where it is not."""
     line, words = LINES[state], _words()
-    chosen = words["line"][line]
+    chosen = words["reason"]["carrier_silent"] if waits_for_carrier else words["line"][line]
     if error_code is not None and (line in _WITH_REASON or (line is Line.ACCEPTED and error_code == NO_LAST_WORD)):
         chosen = words["reason"].get(meaning_of(error_code) or error_code, chosen)
     return Delivery(line, chosen["says"], chosen["to_do"] or None)

@@ -29,6 +29,7 @@ from referralnet.messaging.planning import Occurrence
 from referralnet.messaging.policy import URGENT
 from referralnet.messaging.proving import Proof, plans_of_number, proof_of
 from referralnet.messaging.receiving import open_inbound
+from referralnet.messaging.scheduling import segments_at_most
 from referralnet.messaging.suppressing import is_suppressed, lift, suppress
 from referralnet.messaging.tables import InboundText, TextMessage, TextState
 from referralnet.messaging.wording import Message
@@ -254,6 +255,7 @@ async def _reply(session: AsyncSession, keyring: Keyring, received: Received, me
         "due_at": received.received_at,
         "claimable_at": received.received_at,
         "send_before": received.received_at + _REPLY_WITHIN,
+        "segments": segments_at_most(received.language, message),
         "occurrence": {"language": received.language},
         "state": TextState.SCHEDULED,
         "state_at": now,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Actor, Custodian, Dispatcher
+from referralnet.database.direct import fetch_one
 from referralnet.identity.tasks import open_task
 from referralnet.messaging.tables import TextMessage, TextState
 
@@ -33,6 +33,22 @@ class DueText:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """An agency's turn: whichever of its texts is the most urgent when it is claimed, so that no two workers come for
+    the same. No agency: the answers to numbers as such.
+    """
+
+    agency_id: UUID | None
+    segments: int
+    """Of the text that it is for."""
+
+    @property
+    def custody(self) -> Actor:
+        """In whose context it is claimed and sent."""
+        return Dispatcher() if self.agency_id is None else Custodian(self.agency_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A text that this worker alone may hand over, while the fence stands and the lease lasts."""
 
@@ -46,35 +62,37 @@ class Claim:
 
 
 # Every agency's own most urgent texts first, then in turns: one agency's surge does not delay another's urgent texts
-# (M12).
+# (M12). Where the carrier takes fewer than there are agencies, the next look begins behind whoever was served last.
+# Agency by agency and priority by priority, so that each reads the head of the index and nothing else.
 _DUE = text("""
-    with custody as (select id from agency union all select null::uuid),
-    turns as (
-      select due.id, due.agency_id, due.priority, due.claimable_at,
-        row_number() over (partition by due.agency_id, due.priority order by due.claimable_at, due.id) as turn
-      from custody cross join lateral (
-        select id, agency_id, priority, claimable_at from text_message
-        where state = 'scheduled' and claimable_at <= :now
-          and ((custody.id is not null and agency_id = custody.id) or (custody.id is null and agency_id is null))
+    with custody as (select id from agency),
+    due as (
+      select head.* from custody cross join (values (0), (1)) urgency (level) cross join lateral (
+        select id, agency_id, priority, claimable_at, segments from text_message
+        where state = 'scheduled' and agency_id = custody.id and priority = urgency.level and claimable_at <= :now
+        order by claimable_at limit :first
+      ) head
+      union all
+      select * from (
+        select id, agency_id, priority, claimable_at, segments from text_message
+        where state = 'scheduled' and agency_id is null and claimable_at <= :now
         order by priority, claimable_at limit :first
-      ) due
+      ) nobodys
+    ),
+    turns as (
+      select *, row_number() over (partition by agency_id, priority order by claimable_at, id) as turn from due
     )
-    select id, agency_id from turns order by priority, turn, claimable_at limit :first
+    select agency_id, segments from turns
+    order by priority, turn, coalesce(agency_id, :nobody) <= (select coalesce(served_agency_id, :nobody)
+      from carrier_state), coalesce(agency_id, :nobody)
+    limit :first
 """)
 
 
-async def due_texts(session: AsyncSession, *, now: datetime, first: int) -> Sequence[DueText]:
-    """The next texts to claim, for the dispatcher: urgent first, agencies in turns."""
-    rows = await session.execute(_DUE, {"now": now, "first": first})
-    return [DueText(row.id, row.agency_id) for row in rows]
-
-
-async def take_scheduled(session: AsyncSession, text_id: UUID, *, now: datetime) -> TextMessage | None:
-    """Lock one due text, or None where it is no longer due or another worker has it."""
-    waiting = select(TextMessage).where(
-        TextMessage.id == text_id, TextMessage.state == TextState.SCHEDULED, TextMessage.claimable_at <= now
-    )
-    return (await session.scalars(waiting.with_for_update(skip_locked=True))).one_or_none()
+async def due_turns(session: AsyncSession, *, now: datetime, first: int) -> Sequence[Turn]:
+    """Whose texts to claim next, for the dispatcher: urgent first, agencies in turns."""
+    rows = await session.execute(_DUE, {"now": now, "first": first, "nobody": UUID(int=0)})
+    return [Turn(row.agency_id, row.segments) for row in rows]
 
 
 async def hold(session: AsyncSession, claim: Claim) -> bool:
@@ -82,10 +100,10 @@ async def hold(session: AsyncSession, claim: Claim) -> bool:
 
     A withdrawal waits for this lock, so a text is posted before the withdrawal commits or not at all (C4).
     """
-    mine = select(TextMessage.id).where(
-        TextMessage.id == claim.text.id, TextMessage.state == TextState.CLAIMED, TextMessage.fence == claim.fence
-    )
-    return await session.scalar(mine.with_for_update()) is not None
+    return await fetch_one(session, _HOLD, claim.text.id, claim.fence) is not None
+
+
+_HOLD = "select id from text_message where id = $1 and fence = $2 and state = 'claimed' for update"
 
 
 async def settle_unposted(session: AsyncSession, claim: Claim, *, now: datetime) -> None:
@@ -102,17 +120,27 @@ async def settle_unposted(session: AsyncSession, claim: Claim, *, now: datetime)
     )
 
 
-async def move(session: AsyncSession, claim: Claim, state: TextState, *, now: datetime, **values: Any) -> bool:
+_MOVE = """
+    update text_message set state = $3, state_at = $4, lease_until = null, carrier_sid = coalesce($5, carrier_sid),
+      error_code = coalesce($6, error_code), told_at = coalesce($7, told_at), claimable_at = coalesce($8, claimable_at)
+    where id = $1 and fence = $2 and state = 'claimed' returning id
+"""
+
+
+async def move(
+    session: AsyncSession,
+    claim: Claim,
+    state: TextState,
+    *,
+    now: datetime,
+    carrier_sid: str | None = None,
+    error_code: str | None = None,
+    told_at: datetime | None = None,
+    claimable_at: datetime | None = None,
+) -> bool:
     """Record what became of a claimed text; False where the fence has moved on and nothing was written."""
-    moved = await session.scalar(
-        update(TextMessage)
-        .where(
-            TextMessage.id == claim.text.id, TextMessage.fence == claim.fence, TextMessage.state == TextState.CLAIMED
-        )
-        .values(state=state, state_at=now, lease_until=None, **values)
-        .returning(TextMessage.id)
-    )
-    return moved is not None
+    values = (carrier_sid, error_code, told_at, claimable_at)
+    return await fetch_one(session, _MOVE, claim.text.id, claim.fence, state.value, now, *values) is not None
 
 
 async def come_again(session: AsyncSession, claim: Claim, *, retry_after_seconds: float, now: datetime) -> None:

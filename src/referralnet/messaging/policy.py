@@ -25,6 +25,12 @@ NEWS_WITHIN = timedelta(days=3)
 # How long before her number has to be confirmed anew she is asked by text whether it still is hers.
 RECONFIRM_BEFORE = timedelta(days=7)
 
+# A carrier that gave no clear answer so many times in a row is left alone. Then one text tries whether it answers,
+# after a pause that doubles from the one to the other.
+UNANSWERED_MAX = 5
+CARRIER_TRIED_AFTER = timedelta(seconds=15)
+CARRIER_TRIED_AFTER_MAX = timedelta(minutes=10)
+
 # M10. After its last status a text's number and words are kept so long, to settle what arrives late; a text that came
 # in, so long after it was handled.
 KEPT_AFTER_LAST_STATUS = timedelta(hours=72)
@@ -43,5 +49,7 @@ SILENT_STATES = (TextState.ACCEPTED, TextState.SENT, TextState.UNKNOWN)
 SILENT_AFTER = timedelta(days=7)
 # What was taken so long ago without a last word is asked about at the carrier, and again so long after.
 ASKED_ABOUT_AFTER = timedelta(hours=24)
+# A report of the carrier's that was applied is kept so long: it sends one again for hours, not for weeks.
+CALLBACKS_KEPT = timedelta(days=30)
 # What the carrier would not erase is asked for again, this much later.
 ERASED_AGAIN_AFTER = timedelta(hours=12)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.messaging.tables import TextMessage, TextState
+from referralnet.messaging.tables import CarrierState, TextMessage, TextState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class TextRow:
     state_at: datetime
     attempts: int
     error_code: str | None
+    waits_for_carrier: bool
+    """It is due, and the carrier gives no clear answer to any text."""
 
 
 async def list_texts(session: AsyncSession, referral_id: UUID) -> list[TextRow]:
@@ -46,6 +48,11 @@ async def _list(session: AsyncSession, about: ColumnElement[bool]) -> list[TextR
         TextMessage.state_at,
         TextMessage.attempts,
         TextMessage.error_code,
+        and_(
+            TextMessage.state == TextState.SCHEDULED,
+            TextMessage.due_at <= func.now(),
+            exists(CarrierState.id).where(CarrierState.silent_since.is_not(None)),
+        ).label("waits_for_carrier"),
     )
     rows = await session.execute(columns.where(about).order_by(TextMessage.due_at, TextMessage.id))
     return [
@@ -58,6 +65,7 @@ async def _list(session: AsyncSession, about: ColumnElement[bool]) -> list[TextR
             state_at=row.state_at,
             attempts=row.attempts,
             error_code=row.error_code,
+            waits_for_carrier=row.waits_for_carrier,
         )
         for row in rows
     ]

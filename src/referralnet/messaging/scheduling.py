@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.identity.tasks import open_task
+from referralnet.messaging.checking import dearest
 from referralnet.messaging.contacts import Contact
 from referralnet.messaging.permission import Withheld
 from referralnet.messaging.policy import PRIORITY, ROUTINE
 from referralnet.messaging.tables import TextMessage, TextState
 from referralnet.messaging.windows import Slot
-from referralnet.messaging.wording import Message
+from referralnet.messaging.wording import Message, WordingMissing, catalogue
 
 NOT_TEXTED_TASK = "survivor_not_texted"
 
@@ -48,6 +49,7 @@ async def schedule_text(
         "due_at": slot.due_at,
         "claimable_at": slot.due_at,
         "send_before": slot.send_before,
+        "segments": segments_at_most(contact.language, message),
         "occurrence": occurrence,
         "state": TextState.SCHEDULED,
         "state_at": now,
@@ -58,6 +60,14 @@ async def schedule_text(
         return False
     await record(session, Action.TEXT_PLANNED, "text_message", text_id, kind=message)
     return True
+
+
+def segments_at_most(language: str, message: Message) -> int:
+    """What a text is counted as before it is written; whether it can be written is judged when it is claimed."""
+    try:
+        return dearest(language, message).segments
+    except WordingMissing:
+        return catalogue()[message].segments_at_most
 
 
 async def tell_not_texted(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -21,7 +21,8 @@ from referralnet.messaging import outbox
 from referralnet.messaging.carriers import Accepted, AccountRefused, Ambiguous, Busy, Carrier, Refused, webhook_path
 from referralnet.messaging.carriers.meanings import opts_out
 from referralnet.messaging.claiming import NOT_SENT_TASK, claim_text
-from referralnet.messaging.outbox import Claim, DueText
+from referralnet.messaging.outbox import Claim, DueText, Turn
+from referralnet.messaging.pacing import Leave, Pace, ask_leave, give_back, heard_busy, heard_clearly, heard_nothing
 from referralnet.messaging.permit import may_send
 from referralnet.messaging.refused_account import tell_of_refused_account
 from referralnet.messaging.suppressing import suppress_number_of
@@ -30,6 +31,8 @@ from referralnet.messaging.windows import SPAN_SECONDS_MIN
 
 # Past the carrier's own timeout: to cut the call off, and to write down what became of it.
 _MARGIN_SECONDS = 1.0
+# So long a look goes on: by then something more urgent may be due, or the carrier silent for others.
+_LOOK_LASTS = timedelta(seconds=1)
 
 
 class Outcome(StrEnum):
@@ -42,6 +45,10 @@ class Outcome(StrEnum):
     NOT_SENT = "not_sent"
 
 
+_CLEAR = (Outcome.ACCEPTED, Outcome.REFUSED)
+_UNCLEAR = (Outcome.BUSY, Outcome.UNKNOWN)
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """What sending needs. `lease_seconds` must be longer than the carrier's timeout."""
@@ -52,6 +59,7 @@ class Sender:
     clock: Clock
     public_base_url: str
     lease_seconds: float = 30.0
+    pace: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
         if self.lease_seconds <= self.carrier.timeout_seconds + _MARGIN_SECONDS:
@@ -65,32 +73,91 @@ class Sender:
         return f"{self.public_base_url.rstrip('/')}{path}?text={claim.text.id}"
 
 
-async def send_due(
-    sender: Sender, *, first: int, at_once: int, stopping: Callable[[], bool] = lambda: False
-) -> Counter[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the outbox came to."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    waits_for_rate: bool = False
+    """Others are due, and nothing but the carrier's rate keeps them back."""
+
+    @property
+    def asked(self) -> int:
+        """How many texts the carrier was asked to take."""
+        return self.outcomes.total() - self.outcomes[Outcome.NOT_SENT]
+
+
+async def send_due(sender: Sender, *, first: int, at_once: int, stopping: Callable[[], bool] = lambda: False) -> Look:
     """Send what is due now, at most `first` texts, `at_once` at the same time; once `stopping`, begin no more.
 
-    A database that was restored elsewhere sends nothing until a person has allowed it (M11).
+    No more than the carrier takes, and nothing while it is silent but a try (messaging/pacing.py). A database that was
+    restored elsewhere sends nothing until a person has allowed it (M11).
     """
     async with sender.database.transaction(Dispatcher()) as session:
         if not await may_send(session):
-            return Counter()
-        due = await outbox.due_texts(session, now=sender.clock.now(), first=first)
-    places = asyncio.Semaphore(at_once)
-
-    async def send_in_turn(text: DueText) -> Outcome:
-        async with places:
-            return Outcome.NOT_SENT if stopping() else await send_text(sender, text)
-
-    outcomes = await asyncio.gather(*(send_in_turn(text) for text in due), return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            # What broke was not recorded, so it is still claimed and its lease will lapse; the job logs and goes on.
-            raise outcome
-    return Counter(outcome for outcome in outcomes if isinstance(outcome, Outcome))
+            return Look()
+        now = sender.clock.now()
+        due = await outbox.due_turns(session, now=now, first=first)
+        leave = await ask_leave(session, sender.pace, due, now=now)
+    looking = _Looking(sender, leave, due[: leave.texts], now + _LOOK_LASTS, stopping)
+    await asyncio.gather(*(looking.send_in_turn() for _ in range(min(at_once, leave.texts))))
+    await looking.give_back()
+    if looking.broken is not None:
+        # What broke was not recorded: it is still claimed and its lease will lapse. The job logs it and goes on.
+        raise looking.broken
+    return Look(looking.outcomes, leave.waits_for_rate)
 
 
-async def send_text(sender: Sender, due: DueText) -> Outcome:
+class _Looking:
+    """One look under way: whose turn it is, and whether the carrier still answers."""
+
+    def __init__(
+        self, sender: Sender, leave: Leave, turns: Sequence[Turn], until: datetime, stopping: Callable[[], bool]
+    ) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self.broken: Exception | None = None
+        self._sender, self._leave, self._until, self._stopping = sender, leave, until, stopping
+        self._waiting = deque(turns)
+        self._is_doubted = leave.is_doubted
+        self._unused_segments = 0
+
+    async def send_in_turn(self) -> None:
+        """Send one after another until none waits, the look is over or an answer was unclear."""
+        while self._waiting and not self._is_over():
+            turn = self._waiting.popleft()
+            try:
+                outcome = await send_text(self._sender, turn)
+                await self._note(outcome)
+            except Exception as error:  # noqa: BLE001 (one text that breaks keeps back no other)
+                self.broken = self.broken or error
+                continue
+            self.outcomes[outcome] += 1
+            if outcome is Outcome.NOT_SENT:
+                self._unused_segments += turn.segments
+
+    def _is_over(self) -> bool:
+        unclear = any(self.outcomes[outcome] for outcome in _UNCLEAR)
+        return unclear or self._stopping() or self._sender.clock.now() >= self._until
+
+    async def _note(self, outcome: Outcome) -> None:
+        if outcome in _UNCLEAR:
+            self._is_doubted = True
+        elif outcome in _CLEAR and self._is_doubted:
+            async with self._sender.database.transaction(Dispatcher()) as session:
+                await heard_clearly(session)
+            self._is_doubted = False
+
+    async def give_back(self) -> None:
+        """Give back what was taken for texts that the carrier was not asked to take."""
+        unused = self._unused_segments + sum(turn.segments for turn in self._waiting)
+        asked_nothing = self.outcomes.total() == self.outcomes[Outcome.NOT_SENT]
+        if unused and (self._sender.pace.segments_per_second or (self._leave.is_try and asked_nothing)):
+            async with self._sender.database.transaction(Dispatcher()) as session:
+                now = self._sender.clock.now()
+                await give_back(session, self._sender.pace, self._leave, segments=unused, now=now)
+
+
+async def send_text(sender: Sender, due: DueText | Turn) -> Outcome:
     """Claim one text and hand it over once, or not at all."""
     async with sender.database.transaction(due.custody) as session:
         claim = await claim_text(
@@ -133,6 +200,7 @@ async def _hand_over(sender: Sender, session: AsyncSession, claim: Claim, now: d
     except Busy as busy:
         now = sender.clock.now()
         await outbox.come_again(session, claim, retry_after_seconds=busy.retry_after_seconds, now=now)
+        await heard_busy(session, retry_after_seconds=busy.retry_after_seconds, now=now)
         if isinstance(busy, AccountRefused):
             await tell_of_refused_account(session, claim.text.agency_id, busy.code, now=now)
         return Outcome.BUSY
@@ -168,4 +236,5 @@ async def _unknown(sender: Sender, session: AsyncSession, claim: Claim) -> Outco
     await outbox.tell_a_person(
         session, claim.text.agency_id, outbox.UNSETTLED_TASK, claim.text.id, "no_answer", now=now
     )
+    await heard_nothing(session, now=now)
     return Outcome.UNKNOWN

@@ -68,6 +68,8 @@ class TextMessage(Base):
     error_code: Mapped[str | None]
     to_sealed: Mapped[bytes | None]
     body_sealed: Mapped[bytes | None]
+    segments: Mapped[int] = mapped_column(default=1)
+    """What it is counted and billed as: at most so much when it is planned, exactly so much once it is claimed."""
     created_at: Mapped[datetime]
     erased_at: Mapped[datetime | None]
     """When number and body were erased here (M10)."""
@@ -152,6 +154,27 @@ class SurvivorWord(Base):
     inbound_id: Mapped[UUID]
     body_sealed: Mapped[bytes]
     received_at: Mapped[datetime]
+
+
+class CarrierState(Base):
+    """One row: what all workers together know of the carrier (messaging/pacing.py)."""
+
+    __tablename__ = "carrier_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    spent_until: Mapped[datetime | None]
+    """By when all segments that were handed over are earned anew."""
+    paused_until: Mapped[datetime | None]
+    """The carrier asked to come again then."""
+    unanswered: Mapped[int]
+    """How often in a row it gave no clear answer."""
+    silent_since: Mapped[datetime | None]
+    tries: Mapped[int]
+    try_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    """When people were told that it is silent."""
+    served_agency_id: Mapped[UUID | None]
+    """Whose turn was the last when not all could go: the next is the next agency's."""
 
 
 class CarrierCallback(Base):

@@ -30,6 +30,7 @@ READ_BY_IDLE_WORKER = {
     "public.audit_link": "hashes, for the sealer",
     "public.trail_check": "whose trail is to be checked, and what was found",
     "public.carrier_callback": "what the carrier said of a text, by id",
+    "public.carrier_state": "one row about the carrier, and about nobody",
     "public.contact_plan_change": "whose texts are to be planned anew, by id",
     "public.idempotency_key": "to remove old ones",
     "public.inbound_text": "sealed for the network until it is known whose it is",

@@ -20,7 +20,8 @@ from tests.factories.rows import fill_every_table
 # What a member may read who has no part in cases: the directory, who is in the network, and what is their own.
 WITHOUT_CASES = tables_of("directory") | {
     "public.agency", "public.idempotency_key", "public.member", "public.member_credential", "public.member_session",
-    "public.referral_transition", "public.sign_in_attempt",
+    "public.referral_transition", "public.sign_in_attempt", "public.carrier_state",
+    "public.text_policy",
 }  # fmt: skip
 TRAIL = {"public.audit_event"}
 # What an agency's own systems were told, and when: its admins' work, who see of no telling which case it was about.

@@ -85,6 +85,14 @@ def sender(worker: Database, carrier: RememberingCarrier, keyring: Keyring, cloc
     return Sender(worker, carrier, keyring, clock, "http://127.0.0.1:1")
 
 
+@pytest.fixture(autouse=True)
+async def _a_carrier_that_answers(database_urls: DatabaseUrls) -> None:
+    """Every test begins with it, whatever an earlier one let it do; their clocks all begin at the same moment."""
+    async with superuser(database_urls) as db:
+        await db.execute("delete from carrier_state")
+        await db.execute("insert into carrier_state default values")
+
+
 @dataclass(frozen=True)
 class Desk:
     """What tests do over and over: a target tells, the worker plans, a test looks."""

@@ -228,8 +228,8 @@ async def test_one_agencys_surge_does_not_delay_anothers_urgent_text(desk: Desk,
     await desk.tell(quiet, "appointment_changed", later)
     await desk.plan()
     async with desk.worker.transaction(Dispatcher()) as session:
-        due = await outbox.due_texts(session, now=desk.clock.now(), first=10)
-    assert quiet.agency_id in [text.agency_id for text in due[:5]]
+        turns = await outbox.due_turns(session, now=desk.clock.now(), first=10)
+    assert quiet.agency_id in [turn.agency_id for turn in turns[:5]]
     await desk.alter("delete from text_message where subject_id <> $1", quiet.referral_id)
 
 
@@ -239,7 +239,7 @@ async def test_texts_of_the_minute_go_out_many_at_a_time_and_each_once(
     for _ in range(6):
         await desk.tell(await arrange())
     await desk.plan()
-    outcomes = [await send_due(sender, first=100, at_once=3) for _ in range(2)]
-    assert outcomes[0][Outcome.ACCEPTED] >= 6
-    assert not outcomes[1]
+    looks = [await send_due(sender, first=100, at_once=3) for _ in range(2)]
+    assert looks[0].outcomes[Outcome.ACCEPTED] >= 6
+    assert not looks[1].outcomes
     assert len({to for to, _, _ in carrier.sent}) == len(carrier.sent)

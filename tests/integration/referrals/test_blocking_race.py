@@ -130,7 +130,8 @@ async def waits(task: asyncio.Task[object]) -> bool:
 
 @pytest.mark.rule("C12")
 async def test_a_block_waits_for_whoever_holds_her_identity(app: Database, watched: Watched, keyring: Keyring) -> None:
-    case, reader = await send(app, watched.network, keyring, now=present()), watched.colleague.actor
+    case = await send(app, watched.network, keyring, now=present())
+    reader = await at_the_desk(app, watched.colleague.actor)
     async with app.transaction(reader) as session:
         await identity(session, reader, case, keyring)
         block = asyncio.create_task(block_colleague(app, watched, case.survivor_id))
