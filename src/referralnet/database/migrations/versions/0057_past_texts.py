@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0048"
-down_revision = "0047"
+revision = "0057"
+down_revision = "0056"
 branch_labels = None
 depends_on = None
 
