@@ -66,6 +66,11 @@ class Bench:
     async def case(self, **plan: Any) -> Case:
         """A survivor of her own, of the bench's agencies."""
         now = datetime.now(UTC)
+        # What the carrier answered in an earlier case keeps nobody waiting in this one.
+        await self.alter(
+            "update carrier_state set paused_until = null, unanswered = 0, silent_since = null, tries = 0,"
+            " try_at = null"
+        )
         case = await make_case(
             self.urls, self.work.database, self.keyring, now=now, phone=f"+1312{next(_numbers):07d}",
             starts_at=now + timedelta(days=2), time_zone=noon_zone(now), **self.agencies, **plan,
