@@ -6,6 +6,8 @@ transaction like any other; what the session has not flushed yet they do not see
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -16,6 +18,14 @@ async def fetch_one(session: AsyncSession, statement: str, *values: Any) -> asyn
     """The first row, or None where there is none."""
     connection = session.info.get("driver_connection") or await _begin(session)
     return await connection.fetchrow(statement, *values)
+
+
+@asynccontextmanager
+async def savepoint(session: AsyncSession) -> AsyncIterator[None]:
+    """What a statement by the driver has broken within is taken back to here, and the transaction goes on."""
+    connection = session.info.get("driver_connection") or await _begin(session)
+    async with connection.transaction():
+        yield
 
 
 async def _begin(session: AsyncSession) -> asyncpg.Connection[asyncpg.Record]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy.exc import IntegrityError
+from asyncpg import UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.clock import Clock
 from referralnet.database.acting import Dispatcher
+from referralnet.database.direct import savepoint
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.messaging import outbox
@@ -211,9 +212,9 @@ async def _hand_over(sender: Sender, session: AsyncSession, claim: Claim, now: d
 
 async def _accepted(sender: Sender, session: AsyncSession, claim: Claim, accepted: Accepted) -> Outcome:
     try:
-        async with session.begin_nested():
+        async with savepoint(session):
             await outbox.move(session, claim, TextState.ACCEPTED, now=sender.clock.now(), carrier_sid=accepted.sid)
-    except IntegrityError:
+    except UniqueViolationError:
         # The carrier calls another text the same, so that its answer says nothing about this one.
         return await _unknown(sender, session, claim)
     if claim.text.agency_id is not None:
