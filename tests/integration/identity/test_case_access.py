@@ -21,11 +21,11 @@ from tests.factories.rows import fill_every_table
 WITHOUT_CASES = tables_of("directory") | {
     "public.agency", "public.idempotency_key", "public.member", "public.member_credential", "public.member_session",
     "public.referral_transition", "public.sign_in_attempt", "public.carrier_state",
-    "public.text_policy",
+    "public.text_policy", "public.job_look",
 }  # fmt: skip
-TRAIL = {"public.audit_event"}
+TRAIL = {"public.audit_event", "public.trail_check"}
 # What an agency's own systems were told, and when: its admins' work, who see of no telling which case it was about.
-OWN_SYSTEMS = {"public.webhook", "public.webhook_delivery", "public.webhook_secret"}
+OWN_SYSTEMS = {"public.member_invitation", "public.webhook", "public.webhook_delivery", "public.webhook_secret"}
 BESIDE_CASES: dict[Role, set[str]] = {Role.NETWORK_ADMIN: set(), Role.AUDITOR: TRAIL, Role.AGENCY_ADMIN: OWN_SYSTEMS}
 TODAY = datetime.now(UTC).date()
 
