@@ -21,8 +21,8 @@ from tests.rules_report import CHECKOUT, TESTS, Proof, all_proofs
 
 GUARDS = Path(__file__).with_suffix(".toml")
 _COPIED = (
-    "src", "tests", "lints", "scripts", "docs", "schema", "providers", "notifications", "pyproject.toml", "README.md",
-    "package.json", "package-lock.json", "requirements-dev.lock",
+    "src", "tests", "lints", "scripts", "benchmarks", "deploy", "docs", "schema", "providers", "notifications",
+    "pyproject.toml", "README.md", "docker-compose.yml", "package.json", "package-lock.json", "requirements-dev.lock",
 )  # fmt: skip
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from pyotp import TOTP
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -21,6 +24,10 @@ from referralnet.database.acting import Member, Nobody, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, NotPermitted
+from referralnet.identity import invitations, members
+from referralnet.identity.agencies import new_totp_secret
+from referralnet.identity.invitations import Chosen
+from referralnet.identity.members import NewColleague
 from referralnet.identity.tasks import list_tasks
 from referralnet.referrals.blocking import block_from_survivor
 from referralnet.referrals.matching import match_need
@@ -41,6 +48,7 @@ from tests.factories.blocks import (
 from tests.factories.identity import MadeMember, make_member
 from tests.factories.referrals import CATEGORIES, Look, Network, Sent, present, run
 
+TRAINED_UNTIL = (present() + timedelta(days=90)).date()
 # Where a blocked person may still find ids that are hers: what they did themselves before.
 THEIR_OWN = {"public.idempotency_key"}
 READABLE = """
@@ -136,6 +144,49 @@ async def test_whoever_joins_a_blocked_agency_later_is_blocked_as_well(
     await blocking("whole agency")(app, watched, case.survivor_id)
     joined = await add_colleague(owner, keyring, watched.target_id)
     assert await tables_with_hers(app, joined.actor, await ids_of_hers(look, case.survivor_id)) == set()
+
+
+async def take_up(app: Database, keyring: Keyring, code: str) -> None:
+    """Choose a password and an authenticator by an invitation."""
+    secret = new_totp_secret()
+    chosen = Chosen("a sentence that I remember", secret, TOTP(secret).at(present()))
+    await invitations.accept(app, code, chosen, keyring=keyring, now=present())
+
+
+async def let_in(app: Database, keyring: Keyring, admin: Member) -> Member:
+    """A coordinator whom an admin has invited, and who has taken the invitation up."""
+    roles = (Role.COORDINATOR, Role.AGENCY_ADMIN)
+    new = NewColleague(f"{uuid4()}@lakeside.example", "Noa Example", roles, TRAINED_UNTIL)
+    member_id, code = await run(app, admin, members.invite, new, now=present())
+    await take_up(app, keyring, code)
+    return replace(admin, member_id=member_id, roles=frozenset(roles))
+
+
+@pytest.mark.rule("C12")
+async def test_whom_a_blocked_admin_lets_in_afterwards_is_blocked_as_well(
+    app: Database, keyring: Keyring, watched: Watched, case: Sent, look: Look
+) -> None:
+    earlier = await let_in(app, keyring, watched.colleague.actor)
+    await block_colleague(app, watched, case.survivor_id)
+    hers = await ids_of_hers(look, case.survivor_id)
+    afterwards = await let_in(app, keyring, watched.colleague.actor)
+    by_them = await let_in(app, keyring, afterwards)
+    for actor in (afterwards, by_them):
+        assert await tables_with_hers(app, actor, hers) == set()
+    assert "public.survivor" in await tables_with_hers(app, earlier, hers), "whoever was there before keeps her record"
+    by_others = await let_in(app, keyring, earlier)
+    assert "public.survivor" in await tables_with_hers(app, by_others, hers)
+
+
+@pytest.mark.rule("C12")
+async def test_an_account_that_a_blocked_admin_takes_over_reads_nothing_of_hers(
+    app: Database, keyring: Keyring, watched: Watched, case: Sent, look: Look
+) -> None:
+    taken = await let_in(app, keyring, watched.colleague.actor)
+    await block_colleague(app, watched, case.survivor_id)
+    again = await run(app, watched.colleague.actor, members.invite_again, taken.member_id, now=present())
+    await take_up(app, keyring, again)
+    assert await tables_with_hers(app, taken, await ids_of_hers(look, case.survivor_id)) == set()
 
 
 @pytest.mark.rule("C12")
