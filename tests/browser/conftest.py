@@ -49,6 +49,11 @@ class Visitor:
     async def go(self, path: str) -> None:
         await self.page.goto(self.base + path)
 
+    async def follow(self, link: str) -> None:
+        """Click, and wait for the page that it leads to."""
+        async with self.page.expect_navigation():
+            await self.page.click(link)
+
     async def sign_in(self, member: MadeMember) -> None:
         await self.go("/sign-in")
         await self.page.fill("#login", member.login)

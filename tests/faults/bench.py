@@ -37,12 +37,14 @@ from tests.faults.arranging import CARRIER_TIMEOUT_SECONDS, LEASE_SECONDS, noon_
 
 JOBS = {job.name: job for job in TIMETABLE}
 PENDING = {
+    "send_texts": "text_message where state = 'scheduled' and claimable_at <= now()",
     "plan_texts": "notice where handled_at is null",
     "replan_texts": "contact_plan_change",
     "apply_callbacks": "carrier_callback where handled_at is null",
     "read_inbound": "inbound_text where handled_at is null",
 }
 """What each of these jobs leaves only while somebody else holds it."""
+DEATH_SEEN_WITHIN_SECONDS = 60
 REST = """
     select (select paused_reason from contact_plan where id = $1) as paused,
       (select status || (confirmed_at is not null) from appointment where id = $2) as visit,
@@ -70,7 +72,9 @@ class Bench:
     async def case(self, **plan: Any) -> Case:
         """A survivor of her own, of the bench's agencies."""
         now = datetime.now(UTC)
-        # What the carrier answered in an earlier case keeps nobody waiting in this one.
+        # What the carrier answered in an earlier case keeps nobody waiting in this one, nor does a text that it is too
+        # busy for and that comes again.
+        self.carrier.answers.clear()
         await self.alter(
             "update carrier_state set paused_until = null, unanswered = 0, silent_since = null, tries = 0,"
             " try_at = null"
@@ -100,9 +104,10 @@ class Bench:
         """What other workers do within ten minutes of a death, at once: the clock of what was left is turned on."""
         await self.run(job)
         # The database takes a moment to see that somebody is dead, and until then what they held is passed over.
-        while job in PENDING and await self.db.fetchval(f"select exists (select from {PENDING[job]})"):
-            await asyncio.sleep(0.02)
-            await self.run(job)
+        async with asyncio.timeout(DEATH_SEEN_WITHIN_SECONDS):
+            while job in PENDING and await self.db.fetchval(f"select exists (select from {PENDING[job]})"):
+                await asyncio.sleep(0.02)
+                await self.run(job)
         if not await self.db.fetchval("select count(*) from text_message where state in ('claimed', 'unknown')"):
             return
         await self.alter("update text_message set lease_until = now() - interval '1 s' where state = 'claimed'")

@@ -136,6 +136,8 @@ TYPES: dict[str, Thing | None] = {
     "MeasuredLine": None,
     "MeasuredTable": None,
     "MeasuredWait": None,
+    "SurvivorWords": Thing.IDENTITY,
+    "TextPolicy": None,
     "TrailEvent": None,  # its id says whose it is
     "TrailPage": None,
     "TrailState": None,
@@ -156,7 +158,7 @@ FIELDS = {
 # Questions that name somebody at another agency by their nature: whom she has blocked, her custodian knows.
 NAME_STAFF = {"survivorBlocks"}
 # Questions that name what acts were about: the ids of the acts themselves say whose they are (U3).
-NAME_CASES = {"trail"}
+NAME_CASES = {"trail", "trailState"}
 # What each question about one thing tells that there is, and by which id of a case it asks.
 LOOKUPS = {
     "referral": ("referral", Thing.REFERRAL),
@@ -179,6 +181,7 @@ LOOKUPS = {
     "toldUnderMandates": ("survivor", Thing.IDENTITY),
     "accounting": ("survivor", Thing.IDENTITY),
     "contactPlans": ("survivor", Thing.IDENTITY),
+    "survivorWords": ("survivor", Thing.IDENTITY),
     "referralNotes": ("referral", Thing.NOTE),
 }
 # What each list of the acting agency's own lists: which id of a case, and on which side.

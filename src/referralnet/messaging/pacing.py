@@ -1,6 +1,6 @@
 """How fast texts leave, kept by all workers together in one row: the carrier's rate, and whether it answers at all.
 
-The rate is a bucket of segments, because that is what carriers count: Twilio sends so many a second for each sender
+The rate is a bucket of segments, because that is what carriers count: a carrier sends so many a second for each sender
 and keeps the rest in a queue, where an urgent text stands behind all others and may outlive its window. A carrier that
 gives no clear answer several times in a row is left alone: one text at a time tries, after a growing pause, until an
 answer is clear. Otherwise every text that is due would become `unknown` and a person's work.

@@ -50,6 +50,7 @@ LEAVES: dict[str, Any] = {
     "UUID": UUID(int=5),
     "DateTime": datetime(2026, 11, 26, 12, tzinfo=UTC),
     "Date": date(2026, 11, 26),
+    "JSON": {"a": [1, None]},
 }
 
 

@@ -11,7 +11,7 @@ from referralnet.jobs.timetable import TIMETABLE, Job
 from referralnet.jobs.work import Work
 from referralnet.jobs.worker import Worker
 
-OTHERS = {"__init__", "timetable", "work", "worker", "importer"}
+OTHERS = {"__init__", "timetable", "work", "worker", "importer", "looks", "one_by_one"}
 
 
 class Stopping:
