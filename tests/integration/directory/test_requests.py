@@ -143,18 +143,27 @@ async def test_a_file_that_is_too_large_is_refused_and_not_kept(
 
 @pytest.mark.rule("D6")
 async def test_killed_in_between_nothing_was_imported_and_it_says_so(
-    app: Database, keeper: Member, importer: Importer, clock: FixedClock, database_urls: DatabaseUrls, tmp_path: Path
+    app: Database,
+    owner: Database,
+    keeper: Member,
+    importer: Importer,
+    clock: FixedClock,
+    database_urls: DatabaseUrls,
+    tmp_path: Path,
 ) -> None:
     rows = "".join(f"k{n},Desk {n},Advice\n" for n in range(20_000))
     asked = await ask(app, keeper, clock, package(organizations=f"id,name,description\n{rows}"), "harbor.zip")
     settings = {"REFERRALNET_DATABASE_OWNER_URL": database_urls.owner, "REFERRALNET_DATA_FOLDER": str(tmp_path)}
     program = (sys.executable, "-m", "referralnet", "importer")
-    process = await asyncio.create_subprocess_exec(*program, env=os.environ | settings)
-    try:
-        await until(lambda: begun(app, keeper, asked))
-    finally:
-        process.kill()
-        await process.wait()
+    async with owner.transaction(Operator()) as session:
+        # It cannot be at its end before it is killed.
+        await session.execute(text("lock table organization in share mode"))
+        process = await asyncio.create_subprocess_exec(*program, env=os.environ | settings)
+        try:
+            await until(lambda: begun(app, keeper, asked))
+        finally:
+            process.kill()
+            await process.wait()
     await until(importer.look)  # the server takes a moment to notice that the other end is gone
     assert (await seen(app, keeper, asked)).state is RequestState.INTERRUPTED
     assert await listed(app, keeper) == 0
