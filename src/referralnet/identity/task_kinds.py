@@ -102,7 +102,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     ),
     "webhook_failing": _waits(_ADMIN, 24, "look into it: a partner's program does not answer"),
     "carrier_refuses_account": _waits(
-        _ADMIN, 1, "tell the operator at once: the carrier takes no texts, and those that are due wait"
+        _NETWORK, 1, "put the account right, or tell the operator: the carrier refuses it, and all texts wait"
     ),
     "carrier_silent": _waits(_NETWORK, 1, "look into it: the carrier gives no clear answer, and all texts wait"),
     "carrier_answers": _told(_NETWORK, 24, "take note: the carrier answers again, and texts go out"),

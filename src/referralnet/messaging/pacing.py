@@ -3,7 +3,8 @@
 The rate is a bucket of segments, because that is what carriers count: a carrier sends so many a second for each sender
 and keeps the rest in a queue, where an urgent text stands behind all others and may outlive its window. A carrier that
 gives no clear answer several times in a row is left alone: one text at a time tries, after a growing pause, until an
-answer is clear. Otherwise every text that is due would become `unknown` and a person's work.
+answer is clear. Otherwise every text that is due would become `unknown` and a person's work. So is a carrier that
+refuses the network's account, at its first word: that is no number's fault, and every text would be told the same.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.messaging.carriers.meanings import meaning_of
 from referralnet.messaging.outbox import Turn
 from referralnet.messaging.policy import CARRIER_TRIED_AFTER, CARRIER_TRIED_AFTER_MAX, UNANSWERED_MAX
 from referralnet.messaging.tables import CarrierState
 
 # Instants are stored in microseconds: so much of a segment is forgiven.
 _ROUNDED_SEGMENTS = 0.001
+_log = structlog.get_logger("referralnet.messaging")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Leave:
 
     texts: int = 0
     is_try: bool = False
-    """The carrier is silent, and this one text asks whether it still is."""
+    """The carrier is silent or refuses the account, and this one text asks whether it still does."""
     is_doubted: bool = False
     """The last answers were unclear: a clear one is news."""
     waits_for_rate: bool = False
@@ -127,16 +131,29 @@ async def heard_busy(session: AsyncSession, *, retry_after_seconds: float, now: 
     await session.execute(update(CarrierState).values(changes))
 
 
+async def heard_account_refused(session: AsyncSession, code: str, *, now: datetime) -> None:
+    """The carrier takes no text of this account at all: nothing more is claimed but to try whether it does again."""
+    _log.error("carrier_refuses_account", code=code, reason=meaning_of(code))
+    state = (await session.execute(_locked())).one()
+    silent = {} if state.silent_since is not None else _silent(now)
+    await session.execute(update(CarrierState).values(refused_code=code, **silent))
+
+
 async def heard_clearly(session: AsyncSession) -> None:
-    """The carrier took or refused a text: it is there."""
-    await session.execute(update(CarrierState).values(unanswered=0, silent_since=None, tries=0, try_at=None))
+    """The carrier took a text, or refused that one: it is there."""
+    answers = {"unanswered": 0, "silent_since": None, "refused_code": None, "tries": 0, "try_at": None}
+    await session.execute(update(CarrierState).values(answers))
 
 
 def _doubted(unanswered: int, silent_since: datetime | None, now: datetime) -> dict[str, object]:
     changes: dict[str, object] = {"unanswered": unanswered + 1}
     if silent_since is None and unanswered + 1 >= UNANSWERED_MAX:
-        changes |= {"silent_since": now, "tries": 0, "try_at": now + _pause(0)}
+        changes |= _silent(now)
     return changes
+
+
+def _silent(now: datetime) -> dict[str, object]:
+    return {"silent_since": now, "tries": 0, "try_at": now + _pause(0)}
 
 
 def _pause(tries: int) -> timedelta:

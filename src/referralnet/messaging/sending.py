@@ -23,9 +23,17 @@ from referralnet.messaging.carriers import Accepted, AccountRefused, Ambiguous, 
 from referralnet.messaging.carriers.meanings import opts_out
 from referralnet.messaging.claiming import NOT_SENT_TASK, claim_text
 from referralnet.messaging.outbox import Claim, DueText, Turn
-from referralnet.messaging.pacing import Leave, Pace, ask_leave, give_back, heard_busy, heard_clearly, heard_nothing
+from referralnet.messaging.pacing import (
+    Leave,
+    Pace,
+    ask_leave,
+    give_back,
+    heard_account_refused,
+    heard_busy,
+    heard_clearly,
+    heard_nothing,
+)
 from referralnet.messaging.permit import may_send
-from referralnet.messaging.refused_account import tell_of_refused_account
 from referralnet.messaging.suppressing import suppress_number_of
 from referralnet.messaging.tables import TextState
 from referralnet.messaging.windows import SPAN_SECONDS_MIN
@@ -201,9 +209,10 @@ async def _hand_over(sender: Sender, session: AsyncSession, claim: Claim, now: d
     except Busy as busy:
         now = sender.clock.now()
         await outbox.come_again(session, claim, retry_after_seconds=busy.retry_after_seconds, now=now)
-        await heard_busy(session, retry_after_seconds=busy.retry_after_seconds, now=now)
         if isinstance(busy, AccountRefused):
-            await tell_of_refused_account(session, claim.text.agency_id, busy.code, now=now)
+            await heard_account_refused(session, busy.code, now=now)
+        else:
+            await heard_busy(session, retry_after_seconds=busy.retry_after_seconds, now=now)
         return Outcome.BUSY
     except (Ambiguous, TimeoutError):
         return await _unknown(sender, session, claim)

@@ -169,10 +169,13 @@ class CarrierState(Base):
     unanswered: Mapped[int]
     """How often in a row it gave no clear answer."""
     silent_since: Mapped[datetime | None]
+    """Since when nothing is handed over but to try."""
+    refused_code: Mapped[str | None]
+    """It is silent to us alone: it refuses the network's account, with this code."""
     tries: Mapped[int]
     try_at: Mapped[datetime | None]
-    told_at: Mapped[datetime | None]
-    """When people were told that it is silent."""
+    told_of: Mapped[str | None]
+    """Of which trouble people were told last, by its kind of alarm; None once they were told that it is over."""
     served_agency_id: Mapped[UUID | None]
     """Whose turn was the last when not all could go: the next is the next agency's."""
 

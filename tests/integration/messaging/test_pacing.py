@@ -15,7 +15,7 @@ import pytest
 from referralnet.clock import FixedClock
 from referralnet.database.acting import AgencyKind, Role
 from referralnet.database.transactions import Database
-from referralnet.identity.tasks import ALARMS, close_task, list_tasks
+from referralnet.identity.tasks import ALARMS, CARRIER_ANSWERS, CARRIER_SILENT, close_task, list_tasks
 from referralnet.messaging.carrier_alarms import tell_of_carrier
 from referralnet.messaging.carriers import Ambiguous, Busy, Refused
 from referralnet.messaging.delivery import describe_delivery
@@ -254,7 +254,7 @@ async def test_people_learn_that_the_carrier_is_silent_and_that_it_answers_again
     carrier.fails_with = Ambiguous()
     for _ in range(UNANSWERED_MAX):
         await look(sender)
-    assert await tell_of_carrier(worker, now=clock.now()) is True
+    assert await tell_of_carrier(worker, now=clock.now()) == CARRIER_SILENT
     assert await tell_of_carrier(worker, now=clock.now()) is None, "told once"
     assert [kind for kind, _ in await alarms()] == ["carrier_silent"]
 
@@ -276,7 +276,7 @@ async def test_people_learn_that_the_carrier_is_silent_and_that_it_answers_again
     carrier.fails_with = None
     clock.advance(CARRIER_TRIED_AFTER)
     assert (await look(sender)).asked == 1
-    assert await tell_of_carrier(worker, now=clock.now()) is False
+    assert await tell_of_carrier(worker, now=clock.now()) == CARRIER_ANSWERS
     ((kind, task_id),) = await alarms()
     assert kind == "carrier_answers"
     async with app.transaction(admin) as session:

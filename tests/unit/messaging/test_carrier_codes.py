@@ -60,8 +60,8 @@ def test_a_code_that_nobody_has_described_is_a_refusal_like_any_other() -> None:
     assert type(refusal("99999")) is Refused
 
 
-def test_what_an_account_is_refused_for_is_tried_again_long_before_a_visit_but_not_at_once() -> None:
+def test_what_an_account_is_refused_for_is_kept_by_its_code() -> None:
     trouble = refusal("20003")
     assert isinstance(trouble, AccountRefused)
-    assert (trouble.code, 60 <= trouble.retry_after_seconds <= 600) == ("20003", True)
+    assert trouble.code == "20003"
     assert meanings.meaning_of("20003") is Meaning.ACCOUNT_REFUSED

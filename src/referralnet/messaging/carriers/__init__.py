@@ -83,12 +83,12 @@ class Busy(Exception):
 
 class AccountRefused(Busy):
     """The carrier takes no text of ours at all: `code` says why. It is not the number's fault, so the text waits and
-    people are told.
+    people are told. When it is tried again is for messaging/pacing.py to say: the carrier does not know.
     """
 
-    def __init__(self, code: str, retry_after_seconds: float) -> None:
+    def __init__(self, code: str) -> None:
         self.code = code
-        super().__init__(retry_after_seconds)
+        super().__init__(retry_after_seconds=0)
 
 
 class Ambiguous(Exception):

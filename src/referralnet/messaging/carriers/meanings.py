@@ -46,8 +46,6 @@ _OF_THE_ACCOUNT = frozenset({
     Meaning.DAY_IS_FULL,
 })  # fmt: skip
 _BUSY_SECONDS = 2.0
-# Until people have put it right; a text whose window closes meanwhile becomes a task, as ever.
-_ACCOUNT_SECONDS = 300.0
 
 
 def meaning_of(code: str | None) -> Meaning | None:
@@ -65,7 +63,7 @@ def refusal(code: str) -> Refused | Busy:
     meaning = meaning_of(code)
     if meaning is Meaning.TOO_BUSY:
         return Busy(_BUSY_SECONDS)
-    return AccountRefused(code, _ACCOUNT_SECONDS) if meaning in _OF_THE_ACCOUNT else Refused(code)
+    return AccountRefused(code) if meaning in _OF_THE_ACCOUNT else Refused(code)
 
 
 @functools.cache
