@@ -16,6 +16,7 @@ from referralnet.identity.access import Permission, is_permitted
 from referralnet.identity.colleagues import Colleague, list_colleagues
 from referralnet.messaging.showing import ShownText, show_texts
 from referralnet.referrals import handing_over, reading, waiting
+from referralnet.referrals.cases import referred_on
 from referralnet.referrals.lifecycle import ENDS, TAKEN, TRANSITIONS, UNANSWERED, Event, Party, Status
 from referralnet.referrals.marks import mark_of_referral
 from referralnet.referrals.routing_reading import PlanRow, plan_of_referral
@@ -40,6 +41,8 @@ class ReferralView:
     colleagues: list[Colleague]
     plan: PlanRow | None
     texts: list[ShownText]
+    onward: list[reading.ReferralRow]
+    """What this agency has sent on of it."""
     mark: str
 
     @property
@@ -105,5 +108,6 @@ async def look_at(session: AsyncSession, actor: Member, referral_id: UUID, *, no
         colleagues=await list_colleagues(session, _WHO[party]) if works_on and row.status not in ENDS else [],
         plan=await plan_of_referral(session, actor, referral_id) if works_on and not received else None,
         texts=await show_texts(session, referral_id) if works_on and not received else [],
+        onward=await referred_on(session, actor, referral_id) if received and not answers else [],
         mark=await mark_of_referral(session, actor, referral_id),
     )

@@ -14,7 +14,7 @@ from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.lifecycle import ENDS
 from referralnet.referrals.reading import ReferralRow, referral_row, referral_rows
-from referralnet.referrals.tables import Referral, SurvivorReferral
+from referralnet.referrals.tables import OnwardReferral, Referral, SurvivorReferral
 
 _SHOWN_MAX = 100
 
@@ -46,6 +46,15 @@ async def referrals_for(session: AsyncSession, actor: Member, survivor_id: UUID)
     require(actor, Permission.READ_REFERRALS)
     hers = referral_rows().join(SurvivorReferral, SurvivorReferral.referral_id == Referral.id)
     newest = hers.where(SurvivorReferral.survivor_id == survivor_id).order_by(Referral.created_at.desc(), Referral.id)
+    return [referral_row(row) for row in await session.execute(newest.limit(_SHOWN_MAX))]
+
+
+async def referred_on(session: AsyncSession, actor: Member, referral_id: UUID) -> list[ReferralRow]:
+    """What the acting agency has sent on of a referral that it had accepted, newest first; no other party's."""
+    require(actor, Permission.READ_REFERRALS)
+    # Row security shows one's own side of it alone (C6).
+    onward = referral_rows().where(OnwardReferral.part_of == referral_id)
+    newest = onward.order_by(Referral.created_at.desc(), Referral.id)
     return [referral_row(row) for row in await session.execute(newest.limit(_SHOWN_MAX))]
 
 

@@ -18,6 +18,7 @@ from referralnet.directory.taxonomy import kinds_of_service
 from referralnet.errors import Refusal
 from referralnet.identity.access import Permission
 from referralnet.identity.profiles import own_profile
+from referralnet.referrals.reading import referral
 from referralnet.survivors import needs
 from referralnet.survivors.blocks import require_survivor
 from referralnet.survivors.case_labels import open_labels
@@ -31,7 +32,7 @@ _LETTERS_OF_STATE = 2
 
 async def show(request: PageRequest) -> Response:
     """The needs that are open, to go on with, and the form for another."""
-    return await _page(request, Form(), read_trail(request))
+    return await _page(request, None, read_trail(request))
 
 
 async def record(request: PageRequest) -> Response:
@@ -82,9 +83,22 @@ def _region(typed: str) -> str:
     return typed[:3] if typed[:5].isdigit() else typed
 
 
-async def _page(request: PageRequest, typed: Form, trail: Trail, refusal: Refusal | None = None) -> Response:
+async def _known(session: AsyncSession, request: PageRequest, trail: Trail) -> Form:
+    """What the sender told of her that holds for whatever she asks for, so that she need not say it again."""
+    if not trail.on:
+        return Form()
+    told = (await referral(session, request.member, request.open_handle("referral", trail.on))).need
+    fields = [(name, str(getattr(told, name))) for name in ("language", "household_size", "age_band")]
+    fields += [("accessibility", one) for one in told.accessibility]
+    fields += [("region", told.region.removeprefix("US-"))]
+    return Form(fields + ([("immigration_sensitive", "yes")] if told.immigration_sensitive else []))
+
+
+async def _page(request: PageRequest, typed: Form | None, trail: Trail, refusal: Refusal | None = None) -> Response:
     actor, survivor_id = request.member, request.opened("survivor")
     async with request.transaction() as session:
+        if typed is None:
+            typed = await _known(session, request, trail)
         profile = await own_profile(session, actor)
         listed = await needs.list_needs(session, actor, survivor_id)
         await require_survivor(session, survivor_id)

@@ -71,6 +71,7 @@ async def _send(session: AsyncSession, request: PageRequest, way: Way, trail: Tr
             service_at_location_id=stop.hit.service_at_location_id,
             release_id=release_id,
             categories=categories,
+            part_of=request.open_handle("referral", trail.on) if trail.on else None,
             keyring=request.keyring,
             now=now,
         )

@@ -1,0 +1,71 @@
+"""What is kept of somebody, what takes two people, and what is sent on: looked at in Chromium, wide and narrow."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from referralnet.database.acting import Role
+from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from referralnet.referrals.answering import accept
+from tests.browser import network
+from tests.browser.conftest import Visit, served
+from tests.browser.screens import look
+from tests.factories.identity import MadeMember, make_member
+from tests.factories.referrals import present
+
+pytestmark = [pytest.mark.node, pytest.mark.slow]
+NOW = present()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
+    """A console in the present: releases are judged by the database's own clock."""
+    async with served(app, keyring, "production", NOW) as address:
+        yield address
+
+
+@pytest_asyncio.fixture(scope="module")
+async def town(owner: Database, app: Database, keyring: Keyring) -> network.Town:
+    made = await network.make_town(owner, app, keyring, now=NOW)
+    async with app.transaction(made.rosa.actor) as session:
+        await accept(session, made.rosa.actor, made.referrals[0], now=NOW)
+    return made
+
+
+@pytest_asyncio.fixture(scope="module")
+async def june(owner: Database, keyring: Keyring, town: network.Town) -> MadeMember:
+    """The coordinator of the house that has accepted."""
+    agency_id = UUID(str(town.rosa.actor.agency_id))
+    return await make_member(owner, keyring, agency_id, [Role.COORDINATOR, Role.INTAKE], now=NOW)
+
+
+@pytest.mark.rule("C6")
+@pytest.mark.parametrize("width", [1280, 375])
+async def test_what_was_accepted_is_sent_on(visit: Visit, june: MadeMember, width: int) -> None:
+    visitor = await visit(width)
+    await visitor.sign_in(june)
+    page = visitor.page
+    await visitor.go("/requests/list/received")
+    await visitor.follow("main a[href^='/requests/']:not([href*='list'])")
+    await look(visitor, "onward")
+    await visitor.follow("text=Refer her on")
+    await look(visitor, "onward-who")
+    await visitor.follow("text=Record somebody new")
+    await page.fill("#given_name", f"Ana {width}")
+    async with page.expect_navigation():
+        await page.click("text=Record her")
+    await expect(page.locator("#household_size")).not_to_have_value("")
+    await look(visitor, "onward-need")
+    await page.select_option("#service_type", "emergency_shelter")
+    await page.click("label[for=urgency-urgent]")
+    async with page.expect_navigation():
+        await page.click("text=See who could help")
+    await expect(page.locator(".referring-on")).to_be_visible()
+    await look(visitor, "onward-services")
+    assert visitor.troubles == []
