@@ -69,3 +69,45 @@ async def test_what_was_accepted_is_sent_on(visit: Visit, june: MadeMember, widt
     await expect(page.locator(".referring-on")).to_be_visible()
     await look(visitor, "onward-services")
     assert visitor.troubles == []
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+async def test_a_record_is_read_corrected_and_added_to(
+    visit: Visit, town: network.Town, june: MadeMember, width: int
+) -> None:
+    coordinator = town.dana if width == 1280 else june  # a code opens once, and it is always the same moment here
+    visitor = await visit(width)
+    await visitor.sign_in(coordinator)
+    page = visitor.page
+    await visitor.go("/people/new")
+    await page.fill("#given_name", "Guadalupe")
+    await page.fill("#phone", "312 555 0142")
+    async with page.expect_navigation():
+        await page.click("text=Record her")
+    await visitor.follow("text=Open her record")
+    await page.fill("#code", coordinator.totp_code(NOW))
+    async with page.expect_navigation():
+        await page.click("main form button")
+    await expect(page.locator("h1")).to_have_text("What is kept of her")
+    await look(visitor, "record")
+    await page.click("summary:has-text('Add a number')")
+    await page.fill("#number", "312 555 0188")
+    async with page.expect_navigation():
+        await page.click("text=Keep the number")
+    await expect(page.locator("#number_kind-wrong")).to_be_visible()
+    await expect(page.locator("#number")).to_have_value("312 555 0188")
+    await look(visitor, "record-wrong")
+    await page.click("label[for=number_kind-friend]")
+    async with page.expect_navigation():
+        await page.click("text=Keep the number")
+    await expect(page.locator("#numbers")).to_contain_text("555")
+    await page.click(".note-kept summary >> nth=0")
+    await page.fill("#text_safety", "He knows the address of her sister.")
+    async with page.expect_navigation():
+        await page.click("#notes button:has-text('Keep the note') >> nth=0")
+    await visitor.follow("text=Open the history")
+    await expect(page.locator("main")).to_contain_text("He knows the address of her sister.")
+    await look(visitor, "record-before")
+    assert all("422" in said for said in visitor.troubles)
+
+

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from referralnet.errors import NotFound
 
 Kind = Literal[
-    "survivor", "need", "release", "signer", "referral", "plan", "visit", "text", "task", "handoff", "member"
-]
+    "survivor", "need", "release", "signer", "referral", "plan", "visit", "text", "task", "handoff", "member",
+    "alias", "number", "mark", "block", "act",
+]  # fmt: skip
 """What a handle may be of. One of another kind opens nothing."""
 _LABEL = b"referralnet console handles"
 _LETTERS = 43  # of 16 bytes of tag and 16 of id

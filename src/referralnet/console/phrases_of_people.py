@@ -71,6 +71,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "agent": "by a power of attorney",
         "state": "for the office in whose care she is",
     },
+    "abuser_of": {"survivor": "She herself", "other_parent": "Her other parent"},
+    "corrected": {
+        "given_name": "What she is called",
+        "family_name": "Family name",
+        "date_of_birth": "Date of birth",
+        "pronouns": "Pronouns",
+        "case_label": "Label in your lists",
+    },
     "wants": {"yes": "Yes", "no": "No"},
     "opt_in": {"oral": "She said so", "written": "In writing", "electronic": "On a screen"},
     "phone_kind": {

@@ -15,6 +15,7 @@ from referralnet.console.pages import (
     papers,
     people,
     person,
+    record,
     releases,
     sending,
 )
@@ -27,6 +28,9 @@ _PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/people/new", "POST", people.record),
     ("/people/{handle}", "GET", person.show),
     ("/people/{handle}", "POST", person.reveal),
+    ("/people/{handle}/record", "GET", record.show),
+    ("/people/{handle}/record/before", "GET", record.show_before),
+    ("/people/{handle}/record/{what}", "POST", record.change),
     ("/people/{handle}/contact", "GET", contact.show),
     ("/people/{handle}/contact", "POST", contact.keep),
     ("/people/{handle}/needs", "GET", needs.show),

@@ -64,6 +64,15 @@ class Told(StrEnum):
     AGENCY_ON = "agency_on"
     AGENCY_OFF = "agency_off"
     CHECK_ASKED = "check_asked"
+    RECORD_KEPT = "record_kept"
+    NUMBER_UNSAFE = "number_unsafe"
+    OUT_OF_USE = "out_of_use"
+    SIGNER_MARKED = "signer_marked"
+    MARK_LIFTED = "mark_lifted"
+    PROPOSED = "proposed"
+    ACT_CONFIRMED = "act_confirmed"
+    ACT_TAKEN_BACK = "act_taken_back"
+    RELEASE_IN_ERROR = "release_in_error"
 
 
 SENTENCES = {
@@ -118,6 +127,15 @@ SENTENCES = {
     Told.AGENCY_ON: "Its members may sign in again.",
     Told.AGENCY_OFF: "Its members are out.",
     Told.CHECK_ASKED: "The check is under way.",
+    Told.RECORD_KEPT: "Kept, and sealed. What stood there before stays in the history of her record.",
+    Told.NUMBER_UNSAFE: "Noted. Nothing is texted to that number any more.",
+    Told.OUT_OF_USE: "Out of use. It stays sealed in her history, and finds her no more.",
+    Told.SIGNER_MARKED: "Noted. What they had signed has ended, and they sign nothing more.",
+    Told.MARK_LIFTED: "The mark is taken back. What it had ended stays ended.",
+    Told.PROPOSED: "Proposed. Nothing changes until another coordinator confirms it.",
+    Told.ACT_CONFIRMED: "Confirmed, and done.",
+    Told.ACT_TAKEN_BACK: "The proposal is taken back. Nothing was done.",
+    Told.RELEASE_IN_ERROR: "It has ended, as entered in error, with what stood on it.",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -31,3 +32,11 @@ async def list_colleagues(session: AsyncSession, role: Role) -> list[Colleague]:
     )
     rows = await session.execute(able.order_by(MemberAccount.display_name, MemberAccount.id).limit(_COLLEAGUES_MAX))
     return [Colleague(row.id, row.display_name) for row in rows]
+
+
+async def names_of(session: AsyncSession, member_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The names of members of the acting agency, of those too who work there no more."""
+    rows = await session.execute(
+        select(MemberAccount.id, MemberAccount.display_name).where(MemberAccount.id.in_(member_ids))
+    )
+    return {row.id: row.display_name for row in rows}

@@ -17,6 +17,7 @@ from referralnet.console.phrases import REASONS as SEARCH_REASONS
 from referralnet.console.phrases_of_people import TABLES
 from referralnet.directory.matching_policy import REASONS
 from referralnet.messaging.tables import TextState
+from referralnet.survivors.abuser_marks import AbuserOf
 from referralnet.survivors.aliases import AliasKind
 from referralnet.survivors.contact_plans import OptInMethod
 from referralnet.survivors.needs import NeedEnd
@@ -29,7 +30,7 @@ from referralnet.survivors.signers import Relationship
 CODES: dict[str, Iterable[str]] = {
     "category": Category, "told": Category, "purpose": Purpose, "method": Method, "via": Via, "ended": Ended,
     "need_end": NeedEnd, "resemblance": Reason, "relationship": Relationship, "opt_in": OptInMethod,
-    "phone_kind": PhoneKind, "alias": AliasKind, "note": NoteCategory, "text_state": TextState,
+    "phone_kind": PhoneKind, "alias": AliasKind, "note": NoteCategory, "abuser_of": AbuserOf, "text_state": TextState,
 }  # fmt: skip
 
 

@@ -24,7 +24,8 @@ from referralnet.survivors.phone_numbers import NewPhone, PhoneKind, normalise_p
 from referralnet.survivors.resembling import Resemblance
 from referralnet.survivors.search_keys import Traits
 
-_NOBODY = "-"
+NOBODY = "-"
+"""How a family name is kept that she does not want to say."""
 
 
 async def show(request: PageRequest) -> Response:
@@ -77,7 +78,7 @@ def _read(request: PageRequest, form: Form) -> recording.NewSurvivor:
     others = (request.open_handle("survivor", given) for given in form.each("not_the_same_as"))
     return recording.NewSurvivor(
         given_name=form.get("given_name", ""),
-        family_name=form.words("family_name") or _NOBODY,
+        family_name=form.words("family_name") or NOBODY,
         date_of_birth=day(form, "date_of_birth"),
         safety_note=form.words("safety_note"),
         pronouns=form.words("pronouns"),
@@ -111,7 +112,7 @@ async def _new(
 def _traits(form: Form) -> Traits:
     number = form.words("phone")
     phones = (normalise_phone(number, field="number"),) if number else ()
-    names = (form.get("given_name", ""), form.words("family_name") or _NOBODY)
+    names = (form.get("given_name", ""), form.words("family_name") or NOBODY)
     return Traits(names, phones, day(form, "date_of_birth"))
 
 
