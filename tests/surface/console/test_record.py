@@ -75,7 +75,9 @@ async def test_a_name_is_corrected_and_the_one_before_is_kept(proven: Browser) -
 
 async def test_what_a_colleague_corrected_meanwhile_is_not_put_back(proven: Browser) -> None:
     person = await record(proven, given_name="Old", family_name="Old")
-    await kept(proven, person, "correct", given_name_was="Old", given_name="New", family_name_was="Old", family_name="Old")
+    await kept(
+        proven, person, "correct", given_name_was="Old", given_name="New", family_name_was="Old", family_name="Old"
+    )
     # Opened before that, and sent after it.
     shown = await kept(
         proven, person, "correct", given_name_was="Old", given_name="Old", family_name_was="Old", family_name="Newer"
@@ -86,7 +88,9 @@ async def test_what_a_colleague_corrected_meanwhile_is_not_put_back(proven: Brow
 
 async def test_a_birth_date_may_be_emptied_and_a_name_may_not(proven: Browser) -> None:
     person = await record(proven, given_name="Ana", date_of_birth="1999-05-04")
-    shown = await kept(proven, person, "correct", given_name_was="Ana", given_name="Ana", date_of_birth_was="1999-05-04")
+    shown = await kept(
+        proven, person, "correct", given_name_was="Ana", given_name="Ana", date_of_birth_was="1999-05-04"
+    )
     assert 'value="1999-05-04"' not in shown
     refused = await proven.post(
         f"{person}/record/correct", page=f"{person}/record", given_name_was="Ana", given_name="", pronouns="she, they"

@@ -1,4 +1,4 @@
-"""What is kept of somebody: read after a code, corrected, added to, and taken out of use; each form changes one thing."""
+"""What is kept of somebody: read after a code, corrected, added to, taken out of use; a form changes one thing."""
 
 from __future__ import annotations
 
