@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from referralnet.console.vendor import USWDS
 from scripts.npm import PACKAGES
 from tests.browser.conftest import Visit, Visitor
 from tests.factories.identity import MadeMember
@@ -20,6 +21,27 @@ CLOSED = (
     "/people", "/people/new",
 )  # fmt: skip
 AXE = "axe.run().then(found => JSON.stringify(found.violations.map(one => [one.id, one.nodes.map(node => node.html)])))"
+
+# What every element looks like, with the whole style sheet put before ours, and what of it is another than without.
+CHANGED_BY = """async (address) => {
+  const looks = () => [...document.querySelectorAll("body, body *")].flatMap((one) =>
+    [null, "::before", "::after"].map((part) => {
+      const style = getComputedStyle(one, part);
+      const said = [...style].map((name) => `${name}: ${style.getPropertyValue(name)}`);
+      return [one.outerHTML.slice(0, 80), part, ...said];
+    }));
+  const before = looks();
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: address });
+  const arrived = new Promise((done, failed) => { link.onload = done; link.onerror = failed; });
+  document.querySelector("link[rel=stylesheet]").before(link);
+  await arrived;
+  const after = looks();
+  link.remove();
+  return before.flatMap((one, at) => {
+    const another = one.filter((said, which) => said !== after[at][which]);
+    return another.length ? [[one[0], one[1], ...another]] : [];
+  });
+}"""
 
 
 async def every_page(visitor: Visitor, member: MadeMember) -> list[str]:
@@ -66,6 +88,18 @@ async def test_at_four_times_the_size_nothing_has_to_be_pushed_sideways(
     for path in (*OPEN, *await every_page(visitor, member)):
         await visitor.go(path)
         assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
+async def test_nothing_that_was_left_out_of_the_style_sheet_would_change_a_page(
+    visit: Visit, member: MadeMember
+) -> None:
+    visitor = await visit(reduced_motion="reduce")
+    whole = f"/static/vendor/{USWDS}/css/uswds.min.css"
+    for path in ("/sign-in", *await every_page(visitor, member)):
+        await visitor.go(path)
+        for width in (1280, 375):
+            await visitor.page.set_viewport_size({"width": width, "height": 900})
+            assert await visitor.page.evaluate(CHANGED_BY, whole) == [], (path, width)
 
 
 async def test_the_design_systems_files_are_found(visit: Visit, member: MadeMember) -> None:

@@ -61,6 +61,7 @@ STORIES = {
     "systems of one's own are told": f"{INTAKE} 134 138 135 136 {SENT} {INTAKE} 08 139 140 137",
     "a colleague comes and goes": f"{INTAKE} 190 191 192 193 194 195 196",
     "an agency joins and leaves": f"{NETWORK_ADMIN} 197 198 199 200",
+    "deadlines as the network wants them": f"{NETWORK_ADMIN} 209 210 209",
     "imports looked at, and one taken back": f"{NETWORK_ADMIN} 201 202 203 204",
     "a trail read and checked": f"{AUDITOR} 206 207 208 207",
     "a listing kept": f"{INTAKE} 37 38 39 42 43",

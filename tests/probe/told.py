@@ -138,6 +138,7 @@ TYPES: dict[str, Thing | None] = {
     "MeasuredWait": None,
     "SurvivorWords": Thing.IDENTITY,
     "TextPolicy": None,
+    "AnswerDeadlines": None,
     "TrailEvent": None,  # its id says whose it is
     "TrailPage": None,
     "TrailState": None,

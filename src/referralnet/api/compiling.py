@@ -39,6 +39,8 @@ ROOTS_KEPT_MAX = 1024
 """Compiled roots kept: those of the documents that are kept parsed, a few each."""
 
 _PLAIN = (str, int, float, bool)
+# The scalar whose value is a part of the answer as it stands, whatever is in it: the codes of an event of the trail.
+_JSON, _WHOLE = "JSON", (*_PLAIN, dict, list)
 
 Complete = Callable[[Any], Any]
 Asked = list[FieldDetails]
@@ -191,13 +193,15 @@ def _leaf(of_type: GraphQLLeafType) -> Complete:
     """How a scalar or the value of an enum is completed; what is no plain JSON value is left to graphql-core."""
     if of_type is GraphQLString:
         return lambda value: value if type(value) is str else _coerced(of_type, value)
+    if of_type.name == _JSON:
+        return lambda value: _coerced(of_type, value, _WHOLE)
     return lambda value: _coerced(of_type, value)
 
 
-def _coerced(of_type: GraphQLLeafType, value: Any) -> Any:
+def _coerced(of_type: GraphQLLeafType, value: Any, plain: tuple[type, ...] = _PLAIN) -> Any:
     _want_some(value)
     coerced = of_type.coerce_output_value(value)
-    if type(coerced) in _PLAIN:
+    if type(coerced) in plain:
         return coerced
     raise _Ordinary
 

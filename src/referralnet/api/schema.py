@@ -16,6 +16,7 @@ from referralnet.api.between_parties import BetweenPartiesMutation, BetweenParti
 from referralnet.api.blocks import BlockMutation, BlockQuery
 from referralnet.api.compiling import CompilingExecutor
 from referralnet.api.consent import ConsentMutation, ConsentQuery
+from referralnet.api.deadlines import DeadlinesMutation, DeadlinesQuery
 from referralnet.api.directory import DirectoryMutation, DirectoryQuery
 from referralnet.api.directory_search import DirectorySearchQuery
 from referralnet.api.drafts import DraftMutation
@@ -74,6 +75,7 @@ class Query(
     BetweenPartiesQuery,
     TextQuery,
     TextPolicyQuery,
+    DeadlinesQuery,
     SurvivorWordsQuery,
     WordingQuery,
     AlarmQuery,
@@ -114,6 +116,7 @@ class Mutation(
     NetworkMutation,
     TrailMutation,
     TextPolicyMutation,
+    DeadlinesMutation,
     WebhookMutation,
     WorklistMutation,
 ):

@@ -82,6 +82,7 @@ class Action(StrEnum):
     TEXT_SENT = "text_sent"
     TEXTS_STOPPED = "texts_stopped"
     TEXT_POLICY_CHANGED = "text_policy_changed"
+    DEADLINES_CHANGED = "deadlines_changed"
     TASK_ASSIGNED = "task_assigned"
     TASK_CLOSED = "task_closed"
     WEBHOOK_CHANGED = "webhook_changed"

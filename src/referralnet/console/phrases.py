@@ -194,6 +194,7 @@ DONE = {
     "task_closed": "closed a task",
     "survivor_words_read": "read her own words",
     "text_policy_changed": "changed how texts are worded or timed",
+    "deadlines_changed": "changed how soon an answer is due",
     "webhook_changed": "changed another program",
     "webhook_replayed": "had another program told again",
 }

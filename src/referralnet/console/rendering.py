@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from referralnet.console.json_shown import show_json
 from referralnet.console.languages import LANGUAGES, catalogue
-from referralnet.console.vendor import GRAPHIQL, HTMX, REACT, USWDS
+from referralnet.console.own_files import own_files
+from referralnet.console.vendor import GRAPHIQL, HTMX, REACT
 from referralnet.console.words import Words
 
 # A page of a public body that nobody wonders about in a history, and that is up wherever the console is used.
@@ -37,7 +38,7 @@ def _templates(language: str) -> Environment:
         quick_exit_url=QUICK_EXIT_URL,
         language=language,
         languages=LANGUAGES,
-        uswds=USWDS,
+        static=own_files().folder,
         htmx=HTMX,
         graphiql=GRAPHIQL,
         react=REACT,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from referralnet.api.context import Resources
 from referralnet.api.endpoint import GraphQLEndpoint
 from referralnet.console.example import ExampleNetwork, ExamplePhone
+from referralnet.console.own_files import own_files
 from referralnet.console.pages import (
     capacity,
     deadlines,
@@ -28,6 +26,7 @@ from referralnet.console.pages import (
     network,
     phone,
     programs,
+    reminders,
     screens,
     sign_in,
     step_up,
@@ -38,8 +37,6 @@ from referralnet.console.routing_requests import request_routes
 from referralnet.console.sections import first_section
 from referralnet.console.serving import Desk, Page, for_members, open_to_all, without_session
 from referralnet.console.vendor import VendorFiles
-
-_STATIC = Path(__file__).parent / "static"
 
 
 def routes(
@@ -84,8 +81,8 @@ def routes(
         ]
     if desk.phone is not None:
         found += [_open(desk, "/phone", "GET", phone.show), _open(desk, "/phone", "POST", phone.write)]
-    files = [Mount("/static/vendor", VendorFiles()), Mount("/static", StaticFiles(directory=_STATIC), name="static")]
-    return [*found, *files]
+    own = Route("/static/{mark}/{name}", own_files().answer, methods=["GET"])
+    return [*found, Mount("/static/vendor", VendorFiles()), own]
 
 
 def _directory(desk: Desk) -> list[Route]:
@@ -119,6 +116,9 @@ def _administering(desk: Desk) -> list[Route]:
         _members(desk, "/administer/files/bring", "POST", files.bring),
         _members(desk, "/administer/kinds", "GET", kinds.show),
         _members(desk, "/administer/deadlines", "GET", deadlines.show),
+        _members(desk, "/administer/deadlines", "POST", deadlines.keep),
+        _members(desk, "/administer/reminders", "GET", reminders.show),
+        _members(desk, "/administer/reminders", "POST", reminders.keep),
         *_network(desk),
     ]
 

@@ -15,6 +15,7 @@ ADMINISTER = "/administer"
 SECTIONS = (
     ("members", "Members", (Permission.KEEP_MEMBERS,)),
     ("programs", "Other programs", (Permission.KEEP_WEBHOOKS,)),
+    ("reminders", "Reminders", (Permission.KEEP_TEXT_POLICY,)),
     ("files", "Files", (Permission.KEEP_SURVIVORS,)),
     ("network", "Network", (Permission.KEEP_AGENCIES,)),
     ("imports", "Imports", (Permission.IMPORT_DIRECTORY,)),

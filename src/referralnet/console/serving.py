@@ -28,6 +28,7 @@ from referralnet.console.forms import Form, FormRefused, form_token, read_form
 from referralnet.console.handles import Handles, Kind
 from referralnet.console.languages import choose_language
 from referralnet.console.navigation import pages_for
+from referralnet.console.own_files import pack, takes_packed
 from referralnet.console.performing import new_intention
 from referralnet.console.rendering import render
 from referralnet.console.stepping_up import CodeRefused, ask_for_code, prove_by
@@ -41,6 +42,7 @@ from referralnet.identity.step_up import StepUpNeeded
 
 # With `no-referrer` browsers send `Origin: null` with our own forms; this one tells no other site anything either.
 _REFERRER_POLICY = "same-origin"
+_VARY = "accept-language, accept-encoding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +182,10 @@ class PageRequest:
             new_intention=new_intention,
             **values,
         )
-        headers = {"referrer-policy": _REFERRER_POLICY, "content-language": self.language, "vary": "accept-language"}
+        headers = {"referrer-policy": _REFERRER_POLICY, "content-language": self.language, "vary": _VARY}
         response = HTMLResponse(html, status, headers)
+        if _may_be_packed(self.http) and takes_packed(self.http.headers):
+            pack(response)
         if said is not None:
             told.forget(response, secure=self.desk.secure)
         if self._new_visitor is not None:
@@ -210,6 +214,16 @@ def _address(http: Request) -> str:
     """Where the browser is, to come back to: of a search with what is looked for, of any other page the path."""
     searches = http.url.path.startswith("/directory") and http.url.query
     return f"{http.url.path}?{http.url.query}" if searches else http.url.path
+
+
+def _may_be_packed(http: Request) -> bool:
+    """Whether nothing that somebody else may have written stands in the page beside its secrets.
+
+    How well a page packs tells what it repeats. So whoever can have a browser ask for addresses of their making, and
+    see how long the answers are, guesses a secret sign by sign where an address or a form comes back in the page
+    (BREACH). Other sites cannot, since their requests bring no cookie of ours; a neighbour on the same domain might.
+    """
+    return http.method == "GET" and not http.url.query
 
 
 def _came_from(http: Request) -> str:

@@ -52,6 +52,8 @@ class Told(StrEnum):
     EVERYTHING_ENDED = "everything_ended"
     SENT = "sent"
     ALL_ASKED = "all_asked"
+    DEADLINES_KEPT = "deadlines_kept"
+    REMINDERS_KEPT = "reminders_kept"
     MEMBER_KEPT = "member_kept"
     MEMBER_SIGNED_OUT = "member_signed_out"
     MEMBER_OFF = "member_off"
@@ -115,6 +117,8 @@ SENTENCES = {
     Told.EVERYTHING_ENDED: "Everything she had agreed to has ended. No text goes out any more.",
     Told.SENT: "It is sent. You are told as soon as there is an answer.",
     Told.ALL_ASKED: "All of them are asked. The first that accepts has it, and the others are told that it is filled.",
+    Told.DEADLINES_KEPT: "Kept. It holds for every referral that is sent from now on.",
+    Told.REMINDERS_KEPT: "Kept. What waits is planned anew by it.",
     Told.MEMBER_KEPT: "Kept. It holds at once, also where they are signed in.",
     Told.MEMBER_SIGNED_OUT: "They are signed out everywhere.",
     Told.MEMBER_OFF: "They are out. What they had to do is with their colleagues again.",

@@ -16,8 +16,9 @@ GRAPHIQL = "graphiql-4.1.2"
 REACT = "react-18.3.1"
 """GraphiQL is drawn by it; nothing else is."""
 
-# A working day, and not longer: of all that the console serves these files alone stay in a browser.
-_KEEP = "private, max-age=43200, immutable"
+# A working day, and not longer: nothing but style sheets, scripts, fonts and icons stays in a browser (0116, 0166).
+KEEP = "private, max-age=43200, immutable"
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
 class VendorFiles(StaticFiles):
@@ -30,7 +31,7 @@ class VendorFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         packed = await self._packed(path, scope)
         response = packed or await super().get_response(path, scope)
-        response.headers["cache-control"] = _KEEP
+        response.headers["cache-control"] = KEEP
         response.headers["vary"] = "accept-encoding"
         return response
 
@@ -41,8 +42,5 @@ class VendorFiles(StaticFiles):
             return None
         response = self.file_response(file, found, scope)
         response.headers["content-encoding"] = "gzip"
-        response.headers["content-type"] = _TYPES[Path(path).suffix]
+        response.headers["content-type"] = TYPES[Path(path).suffix]
         return response
-
-
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     EXPORT_REFERRALS = "export_referrals"
     READ_MEASURES = "read_measures"
     KEEP_AGENCIES = "keep_agencies"
+    KEEP_DEADLINES = "keep_deadlines"
     IMPORT_DIRECTORY = "import_directory"
 
 
@@ -67,6 +68,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {
         Permission.DECIDE_DUPLICATES,
         Permission.KEEP_AGENCIES,
+        Permission.KEEP_DEADLINES,
         Permission.IMPORT_DIRECTORY,
         Permission.READ_MEASURES,
         Permission.SEE_ALARMS,

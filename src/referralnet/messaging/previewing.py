@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from referralnet.errors import InvalidInput
 from referralnet.messaging import segments, wording
 from referralnet.messaging.segments import Cost
+from referralnet.messaging.windows import EARLIEST, LATEST, SafeWindow, before, next_slot
 from referralnet.messaging.wording import Message, Occasion
 from referralnet.survivors.vocabulary import time_zones
 
 TIME_ZONE = "America/Chicago"
 DAYS_MAX = 3660
 _AHEAD = timedelta(days=1)
+_ALWAYS = (SafeWindow(frozenset(range(7)), EARLIEST, LATEST),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,21 @@ class Preview:
     message: Message
     body: str
     cost: Cost
+
+
+def preview_reminders(hours: Sequence[int], starts_at: datetime, time_zone: str, *, now: datetime) -> list[datetime]:
+    """When a survivor would be reminded of a visit, with no safe windows but those that hold for everybody (M2).
+
+    Args:
+        hours: before the visit, in any order.
+        starts_at: of the visit, after `now`; both aware.
+        time_zone: IANA name of the zone that she lives by.
+    """
+    zone = ZoneInfo(time_zone)
+    moments = (max(before(starts_at, each, zone), now) for each in sorted(set(hours), reverse=True))
+    slots = (next_slot(_ALWAYS, zone, since=moment, until=starts_at) for moment in moments)
+    # Two that fall into one window are one text.
+    return sorted({slot.due_at for slot in slots if slot is not None})
 
 
 def preview_texts(

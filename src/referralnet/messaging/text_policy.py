@@ -19,6 +19,7 @@ from referralnet.messaging.tables import TextPolicy
 
 REMINDERS_MAX = 4
 HOURS_BEFORE_MAX = 168
+REASONABLE = "At most 4, each from 1 to 168 hours before."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,18 @@ def reminder_hours(own: Sequence[int] | None) -> tuple[int, ...]:
     return REMINDERS_HOURS_BEFORE if own is None else tuple(own)
 
 
+def reasonable(hours: Sequence[int]) -> list[int]:
+    """The hours before a visit, each once and the earliest reminder first.
+
+    Raises:
+        InvalidInput: too many, or too early or late.
+    """
+    kept = sorted(set(hours), reverse=True)
+    if len(kept) > REMINDERS_MAX or not all(1 <= one <= HOURS_BEFORE_MAX for one in kept):
+        raise InvalidInput(field="reminder_hours_before", detail=REASONABLE)
+    return kept
+
+
 async def keep_text_policy(session: AsyncSession, actor: Member, hours: Sequence[int] | None, *, now: datetime) -> None:
     """Say when the acting agency's survivors are reminded. The worker moves what waits, by a trigger.
 
@@ -50,10 +63,7 @@ async def keep_text_policy(session: AsyncSession, actor: Member, hours: Sequence
         NotPermitted; InvalidInput: naming the field.
     """
     require(actor, Permission.KEEP_TEXT_POLICY)
-    kept = None if hours is None else sorted(set(hours), reverse=True)
-    if kept is not None and (len(kept) > REMINDERS_MAX or not all(1 <= one <= HOURS_BEFORE_MAX for one in kept)):
-        detail = f"At most {REMINDERS_MAX}, each from 1 to {HOURS_BEFORE_MAX} hours before."
-        raise InvalidInput(field="reminder_hours_before", detail=detail)
+    kept = None if hours is None else reasonable(hours)
     values = {"reminder_hours": kept, "changed_by": actor.member_id, "changed_at": now}
     row = insert(TextPolicy).values(agency_id=actor.agency_id, **values)
     await session.execute(row.on_conflict_do_update(index_elements=[TextPolicy.agency_id], set_=values).inline())

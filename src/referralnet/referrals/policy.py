@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from referralnet.referrals.business_days import business_day_after
@@ -29,7 +30,9 @@ class BusinessDays:
     count: int
 
 
-ANSWER_WITHIN: Mapping[Urgency, Hours | BusinessDays] = {
+AnswerWithin: TypeAlias = Mapping[Urgency, Hours | BusinessDays]
+# Where the network has said nothing else (answer_policy.py).
+ANSWER_WITHIN: AnswerWithin = {
     Urgency.URGENT: Hours(4),
     Urgency.PRIORITY: Hours(24),
     Urgency.ROUTINE: BusinessDays(3),
@@ -85,15 +88,18 @@ TELLS: Mapping[Event, tuple[Party, str]] = {
 }
 
 
-def answer_due_at(urgency: Urgency, requested_at: datetime, time_zone: str) -> datetime:
+def answer_due_at(
+    urgency: Urgency, requested_at: datetime, time_zone: str, within: AnswerWithin = ANSWER_WITHIN
+) -> datetime:
     """The instant (UTC) by which the target answers, frozen on the referral when it is sent.
 
     Args:
         urgency: of the need.
         requested_at: aware.
         time_zone: IANA name of the target agency's zone.
+        within: what holds in the network when it is sent.
     """
-    allowed = ANSWER_WITHIN[urgency]
+    allowed = within[urgency]
     if isinstance(allowed, Hours):
         # In UTC: in a local zone Python would count hours on the wall, and miss one when clocks change.
         return requested_at.astimezone(UTC) + timedelta(hours=allowed.count)

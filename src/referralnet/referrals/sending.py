@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, outerjoin, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.consent.categories import Category
@@ -19,10 +19,11 @@ from referralnet.errors import InvalidInput, NotFound, Refusal
 from referralnet.identity.access import Permission, require
 from referralnet.identity.tables import Agency
 from referralnet.referrals import scope
+from referralnet.referrals.answer_policy import ANSWER_POLICY, policy_of
 from referralnet.referrals.lifecycle import TAKEN, Event, Party, Status
 from referralnet.referrals.moving import Particulars, lock, move
-from referralnet.referrals.policy import answer_due_at
-from referralnet.referrals.tables import OnwardReferral, Referral, SurvivorReferral
+from referralnet.referrals.policy import AnswerWithin, answer_due_at
+from referralnet.referrals.tables import AnswerPolicyRow, OnwardReferral, Referral, SurvivorReferral
 from referralnet.survivors.blocks import require_unblocked
 from referralnet.survivors.needs import NeedClosed, Urgency
 from referralnet.survivors.tables import Need
@@ -73,6 +74,11 @@ class Target(NamedTuple):
     agency_id: UUID
     service_at_location_id: UUID
     time_zone: str
+    answer_within: AnswerWithin
+
+    def due_at(self, urgency: Urgency, sent_at: datetime) -> datetime:
+        """By when it answers what is sent now (UTC)."""
+        return answer_due_at(urgency, sent_at, self.time_zone, self.answer_within)
 
 
 async def send_referral(
@@ -149,7 +155,7 @@ async def draft_referral(
     await session.execute(
         insert(SurvivorReferral).values(referral_id=referral_id, agency_id=actor.agency_id, **link).inline()
     )
-    return Draft(referral_id, answer_due_at(Urgency(need["urgency"]), now, target.time_zone))
+    return Draft(referral_id, target.due_at(Urgency(need["urgency"]), now))
 
 
 async def send_draft(session: AsyncSession, draft: Draft, *, now: datetime) -> None:
@@ -172,11 +178,14 @@ async def find_target(session: AsyncSession, actor: Member | Custodian, service_
         raise TargetNotAMember(field="service_at_location_id")
     if entry.target_agency_id == actor.agency_id:
         raise InvalidInput(field="service_at_location_id", detail="It is a service of your own agency.")
-    agency = select(Agency.time_zone).where(Agency.id == entry.target_agency_id, Agency.active)
-    time_zone = await session.scalar(agency)
-    if time_zone is None:
+    # What the network says stands in the same statement: it is asked for each referral that is sent.
+    columns = select(Agency.time_zone, *ANSWER_POLICY).select_from(outerjoin(Agency, AnswerPolicyRow, true()))
+    agency = columns.where(Agency.id == entry.target_agency_id, Agency.active)
+    row = (await session.execute(agency)).one_or_none()
+    if row is None:
         raise TargetNotAMember(field="service_at_location_id")
-    return Target(entry.target_agency_id, service_at_location_id, time_zone)
+    time_zone, *said = row
+    return Target(entry.target_agency_id, service_at_location_id, time_zone, policy_of(said).within)
 
 
 async def _continue(session: AsyncSession, actor: Member, referral_id: UUID, part_of: UUID) -> None:

@@ -16,7 +16,6 @@ from referralnet.errors import NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.lifecycle import Event, Party, next_status
 from referralnet.referrals.moving import lock
-from referralnet.referrals.policy import answer_due_at
 from referralnet.referrals.sending import Case, Draft, Told, find_target, frozen_need, send_draft
 from referralnet.referrals.tables import SurvivorReferral
 from referralnet.survivors.blocks import require_unblocked
@@ -63,6 +62,4 @@ async def send_imported_draft(
     # From now on the end of this release is the end of the referral.
     named = update(SurvivorReferral).where(SurvivorReferral.referral_id == referral_id)
     await session.execute(named.values(release_id=told.release_id))
-    await send_draft(
-        session, Draft(referral_id, answer_due_at(Urgency(need["urgency"]), now, target.time_zone)), now=now
-    )
+    await send_draft(session, Draft(referral_id, target.due_at(Urgency(need["urgency"]), now)), now=now)

@@ -11,6 +11,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 from referralnet.database.tables import Base
 
 
+class AnswerPolicyRow(Base):
+    """How long an answer may take in this network: one row, or none while the program's own figures hold."""
+
+    __tablename__ = "answer_policy"
+
+    one: Mapped[bool] = mapped_column(primary_key=True)
+    urgent_hours: Mapped[int] = mapped_column(SmallInteger)
+    priority_hours: Mapped[int] = mapped_column(SmallInteger)
+    routine_business_days: Mapped[int] = mapped_column(SmallInteger)
+    changed_by: Mapped[UUID]
+    changed_at: Mapped[datetime]
+
+
 class Referral(Base):
     """What two agencies share of a referral: no survivor, and nothing derived from one (C5)."""
 

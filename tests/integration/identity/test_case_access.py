@@ -22,6 +22,7 @@ WITHOUT_CASES = tables_of("directory") | {
     "public.agency", "public.idempotency_key", "public.member", "public.member_credential", "public.member_session",
     "public.referral_transition", "public.sign_in_attempt", "public.carrier_state",
     "public.text_policy", "public.job_look",
+    "public.answer_policy",
 }  # fmt: skip
 TRAIL = {"public.audit_event", "public.trail_check"}
 # What an agency's own systems were told, and when: its admins' work, who see of no telling which case it was about.

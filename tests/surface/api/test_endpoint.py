@@ -40,6 +40,7 @@ OPEN_TO_ALL_ROLES = {
     "checkLabel",
     "previewTexts",
     "textPolicy",
+    "answerDeadlines",
 }
 # Their own work, which names no case: the network admin's is the network, the auditor's the trail and what was counted.
 OWN_WORK = {
@@ -49,6 +50,7 @@ OWN_WORK = {
         "networkAgencies",
         "addAgency",
         "setAgencyActive",
+        "keepAnswerDeadlines",
         "appointFirstAdmin",
         "directoryRequests",
         "directoryImports",

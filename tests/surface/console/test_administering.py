@@ -13,7 +13,7 @@ from referralnet.database.acting import AgencyKind, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from tests.factories.identity import MadeMember, make_agency, make_member
-from tests.surface.console.conftest import Browser, OpenBrowser
+from tests.surface.console.conftest import Browser, OpenBrowser, hidden
 
 CODE = re.compile(r"<code>((?:[A-Z0-9]{4}-){4}[A-Z0-9]{4})</code>")
 GOOD = "a sentence that I remember"
@@ -183,6 +183,7 @@ OFFERED = {
     "/administer/members": ADMIN,
     "/administer/members/invite": ADMIN,
     "/administer/programs": ADMIN,
+    "/administer/reminders": ADMIN,
     "/administer/files": {Role.COORDINATOR},
     "/administer/network": KEEPER,
     "/administer/network/add": KEEPER,
@@ -212,3 +213,70 @@ async def test_kinds_are_a_tree_that_can_be_searched_and_deadlines_say_what_hold
     assert "4 hours, day and night" in agreed
     assert "3 business days" in agreed
     assert "after 87.5 %" in agreed
+
+
+FIGURES = {"urgent_hours": "2", "priority_hours": "12", "routine_business_days": "1"}
+
+
+@pytest.mark.rule("R6")
+async def test_deadlines_are_changed_after_their_effect_was_seen(
+    browser: OpenBrowser, owner: Database, keyring: Keyring
+) -> None:
+    page, _ = await administrator(browser, owner, keyring, Role.NETWORK_ADMIN)
+    address = "/administer/deadlines"
+    looked = await page.post(address, act="look", **FIGURES)
+    assert looked.status_code == 200
+    assert "2 hours, day and night in place of 4 hours, day and night" in looked.text
+    assert "Nothing is changed yet." in looked.text
+    assert "4 hours, day and night" in (await page.get(address)).text
+    fields = {**hidden(looked.text), **FIGURES, "act": "keep"}
+    for _ in range(2):  # a doubled click
+        kept = await page.send(address, fields)
+        assert kept.headers["location"] == address
+    shown = (await page.get(address)).text
+    assert "2 hours, day and night" in shown
+    assert "4 hours, day and night" not in shown
+    other, _ = await administrator(browser, owner, keyring)
+    shown = (await other.get(address)).text
+    assert "2 hours, day and night" in shown
+    assert 'name="urgent_hours"' not in shown
+    assert (await other.post(address, page="/step-up", act="keep", **FIGURES)).status_code == 404
+
+
+@pytest.mark.rule("P3")
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [("urgent_hours", "soon"), ("urgent_hours", "25"), ("priority_hours", ""), ("routine_business_days", "²")],
+)
+async def test_a_deadline_out_of_reason_is_told_beside_its_field_and_what_was_typed_stays(
+    browser: OpenBrowser, owner: Database, keyring: Keyring, field: str, typed: str
+) -> None:
+    page, _ = await administrator(browser, owner, keyring, Role.NETWORK_ADMIN)
+    answer = await page.post("/administer/deadlines", act="look", **{**FIGURES, field: typed})
+    assert answer.status_code == 422
+    assert f'id="{field}-wrong"' in answer.text
+    assert f'value="{typed}"' in answer.text
+    assert "Let it hold" not in answer.text
+
+
+@pytest.mark.rule("M9")
+async def test_reminders_are_changed_after_they_were_seen_on_a_visit(
+    browser: OpenBrowser, owner: Database, keyring: Keyring
+) -> None:
+    page, _ = await administrator(browser, owner, keyring)
+    address = "/administer/reminders"
+    assert "Your agency has said nothing" in (await page.get(address)).text
+    own = ["48", "", "3"]
+    looked = (await page.post(address, act="look", whose="own", reminder_hours_before=own)).text
+    assert "Nothing is changed yet." in looked
+    assert (await page.post(address, act="keep", whose="own", reminder_hours_before=own)).headers["location"] == address
+    shown = (await page.get(address)).text
+    assert "Your agency has said so itself." in shown
+    assert re.findall(r'name="reminder_hours_before" value="(\d*)"', shown) == ["48", "3", "", ""]
+    none = (await page.post(address, act="look", whose="own", reminder_hours_before=["", "", "", ""])).text
+    assert "no reminder at all" in none
+    wrong = await page.post(address, act="look", whose="own", reminder_hours_before=["200"])
+    assert (wrong.status_code, 'id="reminder_hours_before-wrong"' in wrong.text) == (422, True)
+    assert 'value="200"' in wrong.text
+    assert (await page.post(address, act="keep", whose="network")).headers["location"] == address
+    assert "Your agency has said nothing" in (await page.get(address)).text

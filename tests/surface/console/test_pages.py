@@ -113,7 +113,7 @@ async def test_a_form_is_sent_by_post_with_a_token_or_only_looks_and_brings_none
     assert all({"method=post", "form_token"} <= form for form in forms if form not in looking)
 
 
-@pytest.mark.parametrize("path", [*PAGES, *OPEN_PAGES, "/static/workspace.css", "/static/workspace.js"])
+@pytest.mark.parametrize("path", [*PAGES, *OPEN_PAGES, "/static/0/workspace.css", "/static/0/workspace.js"])
 async def test_nothing_is_kept_framed_or_loaded_from_elsewhere(
     browser: OpenBrowser, member: MadeMember, path: str
 ) -> None:

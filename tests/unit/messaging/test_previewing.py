@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from referralnet.errors import InvalidInput
 from referralnet.messaging import segments, wording
-from referralnet.messaging.previewing import preview_texts
+from referralnet.messaging.previewing import preview_reminders, preview_texts
 from referralnet.messaging.wording import Message, Occasion, render
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -42,3 +43,32 @@ def test_what_cannot_be_shown_is_refused_by_name(given: dict[str, Any], field: s
     with pytest.raises(InvalidInput) as refused:
         list(preview_texts(**values))
     assert refused.value.field == field
+
+
+CHICAGO = "America/Chicago"
+
+
+def at(year: int, month: int, day: int, hour: int, minute: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(CHICAGO))
+
+
+@pytest.mark.rule("M2")
+@pytest.mark.parametrize(
+    ("hours", "visit", "reminded"),
+    [
+        ([2, 24], at(2026, 3, 5, 10, 30), [at(2026, 3, 4, 10, 30), at(2026, 3, 5, 8, 30)]),
+        # Two hours before half past eight is night: at eight, when the day's texts may begin.
+        ([2], at(2026, 3, 5, 8, 30), [at(2026, 3, 5, 8)]),
+        # The day before, by the clock on the wall, over the night that is an hour shorter.
+        ([24], at(2026, 3, 8, 10, 30), [at(2026, 3, 7, 10, 30)]),
+        # Both fall to eight in the morning, and are one.
+        ([3, 2], at(2026, 3, 5, 9, 30), [at(2026, 3, 5, 8)]),
+        ([], at(2026, 3, 5, 10, 30), []),
+        # Later than the visit would be none.
+        ([1], at(2026, 3, 5, 8), []),
+    ],
+)
+def test_an_admin_sees_when_somebody_would_be_reminded(
+    hours: list[int], visit: datetime, reminded: list[datetime]
+) -> None:
+    assert preview_reminders(hours, visit, CHICAGO, now=NOW) == reminded
