@@ -104,6 +104,7 @@ class TwoPeopleQuery:
                     told_at=row.told_at,
                 )
                 for row in rows
+                if row.told_at is not None
             ]
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -52,7 +52,7 @@ class NewCompelled:
 
 @dataclass(frozen=True, slots=True)
 class CompelledRow:
-    """What was told under a mandate, opened, for the accounting of disclosures."""
+    """What is told under a mandate, opened; `told_at` is None until a second coordinator has confirmed it."""
 
     id: UUID
     mandate: Mandate
@@ -61,7 +61,7 @@ class CompelledRow:
     recipient: str = field(repr=False)
     mandated_on: date
     categories: frozenset[Category]
-    told_at: datetime
+    told_at: datetime | None
 
 
 async def propose_compelled(
@@ -125,16 +125,36 @@ async def told_under_mandates(
     return rows
 
 
+async def proposed_under_mandates(
+    session: AsyncSession, actor: Member, survivor_id: UUID, *, keyring: Keyring, now: datetime
+) -> list[CompelledRow]:
+    """Mandates that wait for a second coordinator, or were never confirmed: whoever confirms one reads it first.
+
+    Raises:
+        StepUpNeeded
+        NotFound: no such survivor in this custody.
+    """
+    require(actor, Permission.KEEP_SURVIVORS)
+    require_fresh(actor, now)
+    rows = await _opened(session, survivor_id, CompelledDisclosure.told_at.is_(None), keyring)
+    await record(session, Action.MANDATES_READ, "survivor", survivor_id)
+    return rows
+
+
 async def open_told(session: AsyncSession, survivor_id: UUID, *, keyring: Keyring) -> list[CompelledRow]:
     """The same, for whoever has been permitted already and records the reading.
 
     Raises:
         NotFound: no such survivor in this custody.
     """
+    return await _opened(session, survivor_id, CompelledDisclosure.told_at.is_not(None), keyring)
+
+
+async def _opened(
+    session: AsyncSession, survivor_id: UUID, which: ColumnElement[bool], keyring: Keyring
+) -> list[CompelledRow]:
     key = await load_survivor_key(session, keyring, survivor_id)
-    told = select(CompelledDisclosure).where(
-        CompelledDisclosure.survivor_id == survivor_id, CompelledDisclosure.told_at.is_not(None)
-    )
+    told = select(CompelledDisclosure).where(CompelledDisclosure.survivor_id == survivor_id, which)
     rows = (await session.scalars(told.order_by(CompelledDisclosure.told_at, CompelledDisclosure.id))).all()
     return [
         CompelledRow(
@@ -145,8 +165,7 @@ async def open_told(session: AsyncSession, survivor_id: UUID, *, keyring: Keyrin
             recipient=open_field(key, CompelledDisclosure.recipient_sealed, row.id, row.recipient_sealed),
             mandated_on=row.mandated_on,
             categories=frozenset(Category(value) for value in row.categories),
-            told_at=told_at,
+            told_at=row.told_at,
         )
         for row in rows
-        if (told_at := row.told_at) is not None
     ]

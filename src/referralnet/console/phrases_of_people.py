@@ -79,6 +79,16 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "pronouns": "Pronouns",
         "case_label": "Label in your lists",
     },
+    "act": {
+        "lift_block": "To let somebody near her records again",
+        "compelled_disclosure": "To tell what a court or a law compels",
+    },
+    "act_decision": {"confirmed": "confirmed", "cancelled": "taken back"},
+    "mandate": {
+        "court_order": "An order of a court",
+        "search_warrant": "A search warrant",
+        "statute": "A statute that commands it",
+    },
     "wants": {"yes": "Yes", "no": "No"},
     "opt_in": {"oral": "She said so", "written": "In writing", "electronic": "On a screen"},
     "phone_kind": {

@@ -18,6 +18,7 @@ from referralnet.console.pages import (
     record,
     releases,
     sending,
+    two_people,
 )
 from referralnet.console.serving import Desk, Page, for_members
 
@@ -39,6 +40,12 @@ _PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/people/{handle}/releases", "POST", asking.propose),
     ("/people/{handle}/blocks", "GET", blocks.show),
     ("/people/{handle}/blocks", "POST", blocks.keep),
+    ("/people/{handle}/blocks/lift", "POST", two_people.propose_lifting),
+    ("/people/{handle}/two", "GET", two_people.show),
+    ("/people/{handle}/two", "POST", two_people.read),
+    ("/people/{handle}/two/mandate", "POST", two_people.propose_mandate),
+    ("/people/{handle}/two/confirm", "POST", two_people.confirm),
+    ("/people/{handle}/two/cancel", "POST", two_people.cancel),
     ("/people/{handle}/end", "GET", ending.show_all),
     ("/people/{handle}/end", "POST", ending.end_all),
     ("/people/{handle}/way", "POST", person.hand_over),

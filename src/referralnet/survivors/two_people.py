@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -70,6 +70,11 @@ class ActRow:
     expires_at: datetime
     decision: Decision | None
     decided_at: datetime | None
+    proposer_id: UUID
+
+    def waits(self, now: datetime) -> bool:
+        """Whether a second person may confirm it."""
+        return self.decision is None and now < self.expires_at
 
 
 async def propose_lifting(session: AsyncSession, actor: Member, block_id: UUID, *, now: datetime) -> UUID:
@@ -157,6 +162,14 @@ async def list_acts(session: AsyncSession, actor: Member, survivor_id: UUID) -> 
     return await _rows(session, TwoPersonAct.survivor_id == survivor_id)
 
 
+async def waiting_for(session: AsyncSession, actor: Member, *, now: datetime) -> list[ActRow]:
+    """What colleagues have proposed and this coordinator may confirm, what expires first first."""
+    require(actor, Permission.KEEP_SURVIVORS)
+    open_still = TwoPersonAct.decision.is_(None), TwoPersonAct.expires_at > now
+    rows = await _rows(session, and_(*open_still, TwoPersonAct.proposed_by != actor.member_id))
+    return sorted(rows, key=lambda row: row.expires_at)
+
+
 async def act(session: AsyncSession, actor: Member, act_id: UUID) -> ActRow:
     """One proposal of this custody.
 
@@ -215,12 +228,20 @@ async def _rows(session: AsyncSession, where: Any) -> list[ActRow]:
             TwoPersonAct.expires_at,
             TwoPersonAct.decision,
             TwoPersonAct.decided_at,
+            TwoPersonAct.proposed_by,
         )
         .join(MemberAccount, MemberAccount.id == TwoPersonAct.proposed_by)
         .where(where)
         .order_by(TwoPersonAct.proposed_at.desc(), TwoPersonAct.id)
     )
     return [
-        ActRow(row[0], ActKind(row.kind), *row[2:7], row.decision and Decision(row.decision), row.decided_at)
+        ActRow(
+            row[0],
+            ActKind(row.kind),
+            *row[2:7],
+            row.decision and Decision(row.decision),
+            row.decided_at,
+            row.proposed_by,
+        )
         for row in await session.execute(columns)
     ]

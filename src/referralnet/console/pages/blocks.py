@@ -19,6 +19,7 @@ from referralnet.identity.agencies import list_agencies
 from referralnet.identity.profiles import own_profile
 from referralnet.referrals.blocking import block_from_survivor
 from referralnet.survivors.blocks import list_blocks
+from referralnet.survivors.two_people import list_acts
 
 
 async def show(request: PageRequest) -> Response:
@@ -49,6 +50,7 @@ async def _page(request: PageRequest, typed: Form, refusal: Refusal | None = Non
         profile = await own_profile(session, actor)
         blocks = await list_blocks(session, actor, survivor_id)
         agencies = await list_agencies(session)
+        acts = await list_acts(session, actor, survivor_id)
     return request.page(
         "people/blocks.html",
         422 if refusal else 200,
@@ -56,6 +58,7 @@ async def _page(request: PageRequest, typed: Form, refusal: Refusal | None = Non
         here=f"/people/{request.handle('survivor', survivor_id)}",
         blocks=blocks,
         agencies=agencies,
+        proposed={row.subject_id for row in acts if row.waits(request.now)},
         typed=typed,
         wrong=request.errors(refusal) if refusal else {},
     )

@@ -18,6 +18,7 @@ from referralnet.identity.task_kinds import TASK_KINDS
 from referralnet.referrals import reading, waiting, worklists
 from referralnet.referrals.marks import mark_of_worklist
 from referralnet.referrals.worklists import Worklist
+from referralnet.survivors.two_people import ActRow, waiting_for
 
 TASKS_OF_PAGE = 8
 OF_INBOX = frozenset({"answer_referral", "answer_reminder"})
@@ -53,6 +54,8 @@ class Desk:
     to_answer_count: int
     received: Sequence[reading.ReferralRow]
     sent: Sequence[reading.ReferralRow]
+    to_confirm: list[ActRow]
+    """What colleagues have proposed that takes a second person."""
     mark: str
 
 
@@ -81,6 +84,7 @@ async def _desk(session: AsyncSession, request: PageRequest) -> Desk:
     actor, which = request.member, _which(request)
     answers = is_permitted(actor, Permission.ANSWER_REFERRALS)
     sends = is_permitted(actor, Permission.SEND_REFERRALS)
+    keeps = is_permitted(actor, Permission.KEEP_SURVIVORS)
     kinds, after = _kinds(answers=answers), await _after(session, request)
     rows = await worklists.worklist(
         session, actor, which, now=request.now, kinds=kinds, first=TASKS_OF_PAGE + 1, after=after
@@ -96,6 +100,7 @@ async def _desk(session: AsyncSession, request: PageRequest) -> Desk:
         to_answer_count=await waiting.count_to_answer(session, actor) if answers else 0,
         received=await waiting.under_way(session, actor, first=LAST_SHOWN) if answers else [],
         sent=await reading.sent(session, actor, first=LAST_SHOWN) if sends else [],
+        to_confirm=await waiting_for(session, actor, now=request.now) if keeps else [],
         mark=await mark_of_worklist(session, actor),
     )
 
