@@ -40,7 +40,7 @@ from referralnet.database.migrating import migrate
 from referralnet.encryption.held_keyring import HeldKeyring
 
 AGENCIES = 50
-READY_SECONDS = 2
+READY_SECONDS = 8
 OPEN = "select count(*) from text_message where state in ('scheduled', 'claimed')"
 LISTENING = "select count(*) from pg_stat_activity where query ilike 'listen%' and usename = 'referralnet_worker'"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -35,7 +35,7 @@ def worker_settings(urls: DatabaseUrls, keyring: HeldKeyring, carrier_url: str) 
         "database_worker_url": urls.worker, "keyring": keyring.dump(), "carrier": "twilio",
         "twilio_base_url": carrier_url,
         "carrier_timeout_seconds": str(CARRIER_TIMEOUT_SECONDS), "text_lease_seconds": str(LEASE_SECONDS),
-        "text_unlisted_seconds": "2", "log_level": "error", "database_connections_max": "3", "texts_at_once": "3",
+        "text_unlisted_seconds": "2", "log_level": "error", "database_connections_max": "3", "texts_at_once": "6",
     }  # fmt: skip
 
 

@@ -201,7 +201,7 @@ async def open_bench(urls: DatabaseUrls, app: Database, worker: Database, keyrin
     """A bench over a database, with its carrier and the process whose children die."""
     carrier = AnsweringCarrier(seconds_max=0)
     await carrier.start()
-    settings = worker_settings(urls, keyring, carrier.base_url) | {"texts_at_once": "1"}
+    settings = worker_settings(urls, keyring, carrier.base_url) | {"texts_at_once": "6"}
     mortal = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.faults.one_job", cwd=Path(__file__).parents[2],
         env={**os.environ, **{f"REFERRALNET_{name.upper()}": value for name, value in settings.items()}},
@@ -213,7 +213,7 @@ async def open_bench(urls: DatabaseUrls, app: Database, worker: Database, keyrin
     sender = Sender(worker, twilio, keyring, SystemClock(), "http://127.0.0.1:1", LEASE_SECONDS)
     try:
         async with superuser(urls) as db:
-            yield Bench(urls, app, Work(sender, 1, 2), keyring, carrier, mortal, db)
+            yield Bench(urls, app, Work(sender, 6, 2), keyring, carrier, mortal, db)
     finally:
         assert mortal.stdin is not None
         mortal.stdin.close()

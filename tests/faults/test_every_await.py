@@ -44,6 +44,17 @@ def answered(answer: str | None) -> Arrange:
     return arrange
 
 
+def several(answer: str | None) -> Arrange:
+    """Three texts of hers, no two of which say the same."""
+
+    async def arrange(bench: Bench, case: Case) -> None:
+        for kind in ("appointment_set", "appointment_changed"):
+            await bench.text(case, kind)
+        await answered(answer)(bench, case)
+
+    return arrange
+
+
 async def digest_due(bench: Bench, case: Case) -> None:
     await news(bench, case)
     await bench.text(case, "status_digest", subject_id=case.survivor_id, occurrence="{}")
@@ -141,6 +152,9 @@ STORIES: dict[str, tuple[str, Arrange]] = {
     "a text is refused": ("send_texts", answered("refused")),
     "the carrier is busy": ("send_texts", answered("busy")),
     "the carrier breaks off": ("send_texts", answered("broken")),
+    "several are sent": ("send_texts", several(None)),
+    "several are refused": ("send_texts", several("refused")),
+    "the carrier breaks off at several": ("send_texts", several("broken")),
     "a digest is sent": ("send_texts", digest_due),
     "a reply is sent": ("send_texts", reply_due),
     "a visit is set": ("plan_texts", told(NoticeKind.APPOINTMENT_SET)),

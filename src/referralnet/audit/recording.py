@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.database.direct import fetch_all
 
 
 class Action(StrEnum):
@@ -95,6 +98,12 @@ _RECORD = text("""
 """).bindparams(bindparam("subject_id", type_=Uuid()), bindparam("detail", type_=JSONB()))
 
 
+_RECORD_EACH = """
+    insert into audit_event (action, subject_kind, subject_id, agency_id, member_id)
+    select $1, $2, subject_id, acting_agency(), acting_member() from unnest($3::uuid[]) as subject_id
+"""
+
+
 async def record(
     session: AsyncSession, action: Action, subject_kind: str, subject_id: UUID, **codes: str | int | list[str] | None
 ) -> None:
@@ -110,3 +119,8 @@ async def record(
     detail = {name: code for name, code in codes.items() if code is not None}
     given = {"action": action, "subject_kind": subject_kind, "subject_id": subject_id, "detail": detail}
     await session.execute(_RECORD, given)
+
+
+async def record_each(session: AsyncSession, action: Action, subject_kind: str, subject_ids: Sequence[UUID]) -> None:
+    """Append one event for each of several things to which the same was done, as `record` does for one."""
+    await fetch_all(session, _RECORD_EACH, action, subject_kind, subject_ids)

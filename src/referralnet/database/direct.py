@@ -20,6 +20,12 @@ async def fetch_one(session: AsyncSession, statement: str, *values: Any) -> asyn
     return await connection.fetchrow(statement, *values)
 
 
+async def fetch_all(session: AsyncSession, statement: str, *values: Any) -> list[asyncpg.Record]:
+    """All rows."""
+    connection = session.info.get("driver_connection") or await _begin(session)
+    return await connection.fetch(statement, *values)
+
+
 @asynccontextmanager
 async def savepoint(session: AsyncSession) -> AsyncIterator[None]:
     """What a statement by the driver has broken within is taken back to here, and the transaction goes on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,8 @@ from sqlalchemy.pool import NullPool
 
 from referralnet.database.acting import Actor
 from referralnet.database.connections import ActingConnection, hand_out_living_connections
+
+_AS_EVER: Mapping[str, str] = {}
 
 
 class _ActingSession(Session):
@@ -63,13 +65,17 @@ class Database:
         self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
-    async def transaction(self, actor: Actor) -> AsyncIterator[AsyncSession]:
-        """Open a transaction acting for `actor`; commit at the end, roll back on any exception."""
+    async def transaction(self, actor: Actor, *, planned: Mapping[str, str] = _AS_EVER) -> AsyncIterator[AsyncSession]:
+        """Open a transaction acting for `actor`; commit at the end, roll back on any exception.
+
+        Args:
+            planned: settings of PostgreSQL's planner that hold to the end of it.
+        """
         session = AsyncSession(
             self.engine,
             sync_session_class=_ActingSession,
             expire_on_commit=False,
-            info={"acting": dict(actor.database_settings())},
+            info={"acting": {**actor.database_settings(), **planned}},
         )
         async with session, session.begin():
             yield session

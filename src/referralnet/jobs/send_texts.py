@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 
 from referralnet.jobs.work import Work
-from referralnet.messaging.sending import send_due
+from referralnet.messaging.looking import send_due
 
-# Enough to keep the carrier busy until the next tick; a wake-up or the tick brings the rest.
-_TEXTS_PER_LOOK = 100
+# More than one worker sends in the second that a look lasts, so that agencies have several turns in each.
+_TEXTS_PER_LOOK = 500
 
 
 async def run(work: Work) -> int:

@@ -1,17 +1,18 @@
-"""Claiming one text: judge everything again, write the body, seal it beside the number, and take the lease."""
+"""Claiming texts: judge everything again, write each body, seal it beside the number, and take the lease."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.database.direct import fetch_one
+from referralnet.database.direct import fetch_all
 from referralnet.encryption.data_keys import load_data_key
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.sealing import DataKey, open_sealed, seal
@@ -33,6 +34,7 @@ SETTLED_ELSEWHERE = frozenset({Withheld.APPOINTMENT_CHANGED, Withheld.PLAN_CHANG
 NOT_SENT_TASK = "survivor_not_texted"
 # A text whose plan has changed waits so long for jobs/replan_texts.py, which looks as often.
 _MOVES_WITHIN = timedelta(seconds=5)
+_log = structlog.get_logger("referralnet.messaging")
 
 
 def to_place(text_id: UUID) -> str:
@@ -47,50 +49,86 @@ def body_place(text_id: UUID) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    key: DataKey
-    to: str
-    body: str
+    taken: Taken
+    key: DataKey = field(repr=False)
+    to: str = field(repr=False)
+    body: str = field(repr=False)
     send_before: datetime
 
 
 _CLAIM = """
-    update text_message set state = 'claimed', state_at = $2, fence = fence + 1, attempts = attempts + 1,
-      lease_until = $3, send_before = $4, to_sealed = $5, body_sealed = $6, segments = $7
-    where id = $1 returning fence, attempts
+    update text_message set state = 'claimed', state_at = $1, fence = fence + 1, attempts = attempts + 1,
+      lease_until = $2, send_before = letter.send_before, to_sealed = letter.to_sealed,
+      body_sealed = letter.body_sealed, segments = letter.segments
+    from unnest($3::uuid[], $4::timestamptz[], $5::bytea[], $6::bytea[], $7::int[])
+      as letter (id, send_before, to_sealed, body_sealed, segments)
+    where text_message.id = letter.id returning text_message.id, text_message.fence, text_message.attempts
 """
 
 
-async def claim_text(
-    session: AsyncSession, due: DueText | Turn, *, keyring: Keyring, now: datetime, lease_seconds: float
-) -> Claim | None:
-    """Claim a due text in its custody, or settle it as one that may not go.
+async def claim_texts(
+    session: AsyncSession,
+    due: DueText | Turn,
+    *,
+    at_most: int = 1,
+    keyring: Keyring,
+    now: datetime,
+    lease_seconds: float,
+) -> list[Claim]:
+    """Claim some due texts of one custody, or settle each that may not go.
 
-    Opt-in, pause, suppression, release, referral, appointment and window are judged again here (M1, M2); where one
-    speaks against it, the text ends as `held` or `expired` and a person is told.
+    Opt-in, pause, suppression, release, referral, appointment and window are judged again here (M1, M2), for each by
+    itself; where one speaks against it, the text ends as `held` or `expired` and a person is told.
 
     Returns:
-        the claim, or None where there is nothing to hand over.
+        the claims of those that are to be handed over.
     """
-    taken = await take(session, due, now=now)
-    if taken is None:
+    taken = await take(session, due, at_most=at_most, now=now)
+    judged = [await _judge(session, one, keyring, now) for one in taken]
+    letters = [letter for letter in judged if letter is not None]
+    return await _lease(session, letters, now=now, until=now + timedelta(seconds=lease_seconds)) if letters else []
+
+
+async def _judge(session: AsyncSession, taken: Taken, keyring: Keyring, now: datetime) -> _Letter | None:
+    """What is to be sent; None where the text has been settled, or left for now."""
+    try:
+        letter = await _writer_of(taken)(session, taken, keyring, now)
+    except Exception as error:  # noqa: BLE001 (whatever it is about this one, those beside it are somebody's as well)
+        _log.error("text_not_judged", text=str(taken.id), exc_info=error)
+        await _leave_for_now(session, taken, now)
         return None
-    letter = await _writer_of(taken)(session, taken, keyring, now)
-    if isinstance(letter, Withheld):
-        if letter is Withheld.WINDOW_GONE and now < taken.send_before and await _moves_soon(session, taken):
-            await _leave_for_now(session, taken, now)
-            return None
+    if isinstance(letter, _Letter):
+        return letter
+    if letter is Withheld.WINDOW_GONE and now < taken.send_before and await _moves_soon(session, taken):
+        await _leave_for_now(session, taken, now)
+    else:
         await _withhold(session, taken, letter, now)
-        return None
-    lease_until = now + timedelta(seconds=lease_seconds)
-    to_sealed, body_sealed = (
-        seal(letter.key, letter.to, to_place(taken.id)),
-        seal(letter.key, letter.body, body_place(taken.id)),
+    return None
+
+
+async def _lease(session: AsyncSession, letters: Sequence[_Letter], *, now: datetime, until: datetime) -> list[Claim]:
+    by_id = {letter.taken.id: letter for letter in letters}
+    columns = zip(
+        *(
+            (
+                letter.taken.id,
+                letter.send_before,
+                seal(letter.key, letter.to, to_place(letter.taken.id)),
+                seal(letter.key, letter.body, body_place(letter.taken.id)),
+                cost(letter.body).segments,
+            )
+            for letter in letters
+        ),
+        strict=True,
     )
-    segments, until = cost(letter.body).segments, letter.send_before
-    claimed = await fetch_one(session, _CLAIM, taken.id, now, lease_until, until, to_sealed, body_sealed, segments)
-    assert claimed is not None, "it is locked"
-    text = DueText(taken.id, taken.agency_id)
-    return Claim(text, claimed["fence"], lease_until, until, letter.to, letter.body, claimed["attempts"])
+    claimed = await fetch_all(session, _CLAIM, now, until, *columns)
+    assert len(claimed) == len(letters), "they are locked"
+    return [_claim(by_id[row["id"]], row["fence"], row["attempts"], until) for row in claimed]
+
+
+def _claim(letter: _Letter, fence: int, attempts: int, lease_until: datetime) -> Claim:
+    text = DueText(letter.taken.id, letter.taken.agency_id)
+    return Claim(text, fence, lease_until, letter.send_before, letter.to, letter.body, attempts)
 
 
 def _writer_of(taken: Taken) -> Callable[..., Awaitable[_Letter | Withheld]]:
@@ -142,7 +180,7 @@ async def _letter(
         return Withheld.WINDOW_GONE
     key = await taken.key(keyring)
     body = render(taken.message, contact.language, Occasion(tells, contact.time_zone, contact.sender_label))
-    return _Letter(key, _phone(contact, key), body, slot.send_before)
+    return _Letter(taken, key, _phone(contact, key), body, slot.send_before)
 
 
 async def _answer(_session: AsyncSession, taken: Taken, keyring: Keyring, now: datetime) -> _Letter | Withheld:
@@ -150,7 +188,7 @@ async def _answer(_session: AsyncSession, taken: Taken, keyring: Keyring, now: d
         return Withheld.WINDOW_GONE
     key = keyring.derive(NETWORK_KEY)
     body = render(taken.message, taken.occurrence["language"])
-    return _Letter(key, open_sealed(key, taken.to_sealed, to_place(taken.id)), body, taken.send_before)
+    return _Letter(taken, key, open_sealed(key, taken.to_sealed, to_place(taken.id)), body, taken.send_before)
 
 
 def _phone(contact: Contact, key: DataKey) -> str:

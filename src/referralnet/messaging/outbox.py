@@ -11,11 +11,15 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Actor, Custodian, Dispatcher
-from referralnet.database.direct import fetch_one
+from referralnet.database.direct import fetch_all, fetch_one
 from referralnet.identity.tasks import open_task
 from referralnet.messaging.tables import TextMessage, TextState
 
 BACK_OFF_SECONDS_MAX = 300.0
+# For whoever takes the first of what is due. The planner multiplies the conditions of row security with those of the
+# statement, expects next to nothing, and would read and sort a whole rush to have its first text.
+IN_ORDER = {"enable_bitmapscan": "off"}
+_TURNS_EACH_MAX = 50
 UNSETTLED_TASK = "text_unsettled"
 
 
@@ -39,6 +43,7 @@ class Turn:
     """
 
     agency_id: UUID | None
+    priority: int
     segments: int
     """Of the text that it is for."""
 
@@ -70,19 +75,19 @@ _DUE = text("""
       select head.* from custody cross join (values (0), (1)) urgency (level) cross join lateral (
         select id, agency_id, priority, claimable_at, segments from text_message
         where state = 'scheduled' and agency_id = custody.id and priority = urgency.level and claimable_at <= :now
-        order by claimable_at limit :first
+        order by claimable_at limit :each
       ) head
       union all
       select * from (
         select id, agency_id, priority, claimable_at, segments from text_message
         where state = 'scheduled' and agency_id is null and claimable_at <= :now
-        order by priority, claimable_at limit :first
+        order by priority, claimable_at limit :each
       ) nobodys
     ),
     turns as (
       select *, row_number() over (partition by agency_id, priority order by claimable_at, id) as turn from due
     )
-    select agency_id, segments from turns
+    select agency_id, priority, segments from turns
     order by priority, turn, coalesce(agency_id, :nobody) <= (select coalesce(served_agency_id, :nobody)
       from carrier_state), coalesce(agency_id, :nobody)
     limit :first
@@ -90,20 +95,31 @@ _DUE = text("""
 
 
 async def due_turns(session: AsyncSession, *, now: datetime, first: int) -> Sequence[Turn]:
-    """Whose texts to claim next, for the dispatcher: urgent first, agencies in turns."""
-    rows = await session.execute(_DUE, {"now": now, "first": first, "nobody": UUID(int=0)})
-    return [Turn(row.agency_id, row.segments) for row in rows]
+    """Whose texts to claim next, for the dispatcher and in order: urgent first, agencies in turns."""
+    each = min(first, _TURNS_EACH_MAX)
+    rows = await session.execute(_DUE, {"now": now, "first": first, "each": each, "nobody": UUID(int=0)})
+    return [Turn(row.agency_id, row.priority, row.segments) for row in rows]
 
 
-async def hold(session: AsyncSession, claim: Claim) -> bool:
-    """Lock a claimed text for the length of the carrier's call; False where it was cancelled since the claim.
+_HOLD = """
+    select text_message.id from unnest($1::uuid[], $2::bigint[]) as claim (id, fence)
+      join text_message on text_message.id = claim.id and text_message.fence = claim.fence
+    where text_message.state = 'claimed' for update of text_message
+"""
+_HOLD_WHAT_IS_FREE = f"{_HOLD} skip locked"
 
-    A withdrawal waits for this lock, so a text is posted before the withdrawal commits or not at all (C4).
+
+async def hold(session: AsyncSession, claims: Sequence[Claim]) -> list[Claim]:
+    """Lock claimed texts for the length of the carrier's calls; those that were cancelled since the claim are left out.
+
+    A withdrawal waits for these locks, so a text is posted before the withdrawal commits or not at all (C4). One text
+    waits for whoever has it. Of several, one that somebody has locked is left out as well: whoever holds one row and
+    waits for another would wait for ever for somebody who does the same.
     """
-    return await fetch_one(session, _HOLD, claim.text.id, claim.fence) is not None
-
-
-_HOLD = "select id from text_message where id = $1 and fence = $2 and state = 'claimed' for update"
+    statement = _HOLD if len(claims) == 1 else _HOLD_WHAT_IS_FREE
+    rows = await fetch_all(session, statement, [claim.text.id for claim in claims], [claim.fence for claim in claims])
+    held = {row["id"] for row in rows}
+    return [claim for claim in claims if claim.text.id in held]
 
 
 async def settle_unposted(session: AsyncSession, claim: Claim, *, now: datetime) -> None:
@@ -120,9 +136,27 @@ async def settle_unposted(session: AsyncSession, claim: Claim, *, now: datetime)
     )
 
 
+_ACCEPT = """
+    update text_message set state = 'accepted', state_at = $1, lease_until = null, carrier_sid = accepted.sid
+    from unnest($2::uuid[], $3::bigint[], $4::text[]) as accepted (id, fence, sid)
+    where text_message.id = accepted.id and text_message.fence = accepted.fence and text_message.state = 'claimed'
+    returning text_message.id
+"""
+
+
+async def accept(session: AsyncSession, accepted: Sequence[tuple[Claim, str]], *, now: datetime) -> None:
+    """Record what the carrier has taken, and what it calls each.
+
+    Raises:
+        UniqueViolationError: it calls another text of ours the same as one of these; none is recorded.
+    """
+    columns = zip(*((claim.text.id, claim.fence, sid) for claim, sid in accepted), strict=True)
+    await fetch_all(session, _ACCEPT, now, *columns)
+
+
 _MOVE = """
-    update text_message set state = $3, state_at = $4, lease_until = null, carrier_sid = coalesce($5, carrier_sid),
-      error_code = coalesce($6, error_code), told_at = coalesce($7, told_at), claimable_at = coalesce($8, claimable_at)
+    update text_message set state = $3, state_at = $4, lease_until = null,
+      error_code = coalesce($5, error_code), told_at = coalesce($6, told_at), claimable_at = coalesce($7, claimable_at)
     where id = $1 and fence = $2 and state = 'claimed' returning id
 """
 
@@ -133,13 +167,12 @@ async def move(
     state: TextState,
     *,
     now: datetime,
-    carrier_sid: str | None = None,
     error_code: str | None = None,
     told_at: datetime | None = None,
     claimable_at: datetime | None = None,
 ) -> bool:
     """Record what became of a claimed text; False where the fence has moved on and nothing was written."""
-    values = (carrier_sid, error_code, told_at, claimable_at)
+    values = (error_code, told_at, claimable_at)
     return await fetch_one(session, _MOVE, claim.text.id, claim.fence, state.value, now, *values) is not None
 
 

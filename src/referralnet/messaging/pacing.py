@@ -52,6 +52,10 @@ class Pace:
             texts, segments = texts + 1, segments + taken
         return texts, spent_until + self.earned_in(segments)
 
+    def worth_asking_for(self, texts: int) -> int:
+        """How many of so many due texts may go now at most, and one more, that shows whether others wait."""
+        return texts if self.segments_per_second is None else min(texts, self.burst_segments + 1)
+
     @property
     def rest_seconds(self) -> float:
         """So long after the bucket was empty, another look is worth it."""

@@ -1,47 +1,41 @@
-"""Sending: claim, commit, hand over under a lock, record. The only code that calls a carrier to send (M5, C4)."""
+"""Sending: claim, commit, hand over under a lock, record. The only code that calls a carrier to send (M5, C4).
+
+Texts of one custody go together: a transaction that claims them, one that holds them while the carrier is asked about
+each at the same time, and writes down what it answered. What one of them meets concerns no other.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
-from asyncpg import UniqueViolationError
+from asyncpg import PostgresError, UniqueViolationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.audit.recording import Action, record
+from referralnet.audit.recording import Action, record_each
 from referralnet.clock import Clock
-from referralnet.database.acting import Dispatcher
+from referralnet.database.acting import Actor
 from referralnet.database.direct import savepoint
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.messaging import outbox
 from referralnet.messaging.carriers import Accepted, AccountRefused, Ambiguous, Busy, Carrier, Refused, webhook_path
 from referralnet.messaging.carriers.meanings import opts_out
-from referralnet.messaging.claiming import NOT_SENT_TASK, claim_text
+from referralnet.messaging.claiming import NOT_SENT_TASK, claim_texts
 from referralnet.messaging.outbox import Claim, DueText, Turn
-from referralnet.messaging.pacing import (
-    Leave,
-    Pace,
-    ask_leave,
-    give_back,
-    heard_account_refused,
-    heard_busy,
-    heard_clearly,
-    heard_nothing,
-)
-from referralnet.messaging.permit import may_send
+from referralnet.messaging.pacing import Pace, heard_account_refused, heard_busy, heard_nothing
 from referralnet.messaging.suppressing import suppress_number_of
 from referralnet.messaging.tables import TextState
 from referralnet.messaging.windows import SPAN_SECONDS_MIN
 
 # Past the carrier's own timeout: to cut the call off, and to write down what became of it.
 _MARGIN_SECONDS = 1.0
-# So long a look goes on: by then something more urgent may be due, or the carrier silent for others.
-_LOOK_LASTS = timedelta(seconds=1)
+Answer: TypeAlias = "Accepted | Exception"
+"""To one call: Refused, Busy or Ambiguous, or an error that is no answer at all."""
 
 
 class Outcome(StrEnum):
@@ -52,10 +46,6 @@ class Outcome(StrEnum):
     BUSY = "busy"
     UNKNOWN = "unknown"
     NOT_SENT = "not_sent"
-
-
-_CLEAR = (Outcome.ACCEPTED, Outcome.REFUSED)
-_UNCLEAR = (Outcome.BUSY, Outcome.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,108 +72,58 @@ class Sender:
         return f"{self.public_base_url.rstrip('/')}{path}?text={claim.text.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look at the outbox came to."""
+@dataclass(slots=True)
+class Sent:
+    """What came of texts that were to be sent together: an outcome for each but for those that broke.
 
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    waits_for_rate: bool = False
-    """Others are due, and nothing but the carrier's rate keeps them back."""
-
-    @property
-    def asked(self) -> int:
-        """How many texts the carrier was asked to take."""
-        return self.outcomes.total() - self.outcomes[Outcome.NOT_SENT]
-
-
-async def send_due(sender: Sender, *, first: int, at_once: int, stopping: Callable[[], bool] = lambda: False) -> Look:
-    """Send what is due now, at most `first` texts, `at_once` at the same time; once `stopping`, begin no more.
-
-    No more than the carrier takes, and nothing while it is silent but a try (messaging/pacing.py). A database that was
-    restored elsewhere sends nothing until a person has allowed it (M11).
+    `broken` is the first error; what broke was not recorded: it is still claimed, and its lease will lapse.
     """
-    async with sender.database.transaction(Dispatcher()) as session:
-        if not await may_send(session):
-            return Look()
-        now = sender.clock.now()
-        due = await outbox.due_turns(session, now=now, first=first)
-        leave = await ask_leave(session, sender.pace, due, now=now)
-    looking = _Looking(sender, leave, due[: leave.texts], now + _LOOK_LASTS, stopping)
-    await asyncio.gather(*(looking.send_in_turn() for _ in range(min(at_once, leave.texts))))
-    await looking.give_back()
-    if looking.broken is not None:
-        # What broke was not recorded: it is still claimed and its lease will lapse. The job logs it and goes on.
-        raise looking.broken
-    return Look(looking.outcomes, leave.waits_for_rate)
 
-
-class _Looking:
-    """One look under way: whose turn it is, and whether the carrier still answers."""
-
-    def __init__(
-        self, sender: Sender, leave: Leave, turns: Sequence[Turn], until: datetime, stopping: Callable[[], bool]
-    ) -> None:
-        self.outcomes: Counter[Outcome] = Counter()
-        self.broken: Exception | None = None
-        self._sender, self._leave, self._until, self._stopping = sender, leave, until, stopping
-        self._waiting = deque(turns)
-        self._is_doubted = leave.is_doubted
-        self._unused_segments = 0
-
-    async def send_in_turn(self) -> None:
-        """Send one after another until none waits, the look is over or an answer was unclear."""
-        while self._waiting and not self._is_over():
-            turn = self._waiting.popleft()
-            try:
-                outcome = await send_text(self._sender, turn)
-                await self._note(outcome)
-            except Exception as error:  # noqa: BLE001 (one text that breaks keeps back no other)
-                self.broken = self.broken or error
-                continue
-            self.outcomes[outcome] += 1
-            if outcome is Outcome.NOT_SENT:
-                self._unused_segments += turn.segments
-
-    def _is_over(self) -> bool:
-        unclear = any(self.outcomes[outcome] for outcome in _UNCLEAR)
-        return unclear or self._stopping() or self._sender.clock.now() >= self._until
-
-    async def _note(self, outcome: Outcome) -> None:
-        if outcome in _UNCLEAR:
-            self._is_doubted = True
-        elif outcome in _CLEAR and self._is_doubted:
-            async with self._sender.database.transaction(Dispatcher()) as session:
-                await heard_clearly(session)
-            self._is_doubted = False
-
-    async def give_back(self) -> None:
-        """Give back what was taken for texts that the carrier was not asked to take."""
-        unused = self._unused_segments + sum(turn.segments for turn in self._waiting)
-        asked_nothing = self.outcomes.total() == self.outcomes[Outcome.NOT_SENT]
-        if unused and (self._sender.pace.segments_per_second or (self._leave.is_try and asked_nothing)):
-            async with self._sender.database.transaction(Dispatcher()) as session:
-                now = self._sender.clock.now()
-                await give_back(session, self._sender.pace, self._leave, segments=unused, now=now)
+    outcomes: list[Outcome] = field(default_factory=list)
+    broken: Exception | None = None
 
 
 async def send_text(sender: Sender, due: DueText | Turn) -> Outcome:
     """Claim one text and hand it over once, or not at all."""
-    async with sender.database.transaction(due.custody) as session:
-        claim = await claim_text(
-            session, due, keyring=sender.keyring, now=sender.clock.now(), lease_seconds=sender.lease_seconds
-        )
-    if claim is None:
-        return Outcome.NOT_SENT
-    # The claim is committed: from here on a crash leaves a text that is never sent again, only settled.
-    async with sender.database.transaction(due.custody) as session:
+    sent = await send_together(sender, due, at_most=1)
+    if sent.broken is not None:
+        raise sent.broken
+    return sent.outcomes[0]
+
+
+async def send_together(sender: Sender, due: DueText | Turn, *, at_most: int) -> Sent:
+    """Claim so many texts of one custody, or what there is, and hand each over once, or not at all."""
+    async with sender.database.transaction(due.custody, planned=outbox.IN_ORDER) as session:
         now = sender.clock.now()
-        if not await outbox.hold(session, claim):
-            await outbox.settle_unposted(session, claim, now=now)
-            return Outcome.NOT_SENT
-        if _too_late(sender, claim, now):
-            await outbox.come_again(session, claim, retry_after_seconds=0, now=now)
-            return Outcome.NOT_SENT
-        return await _hand_over(sender, session, claim, now)
+        claims = await claim_texts(
+            session, due, at_most=at_most, keyring=sender.keyring, now=now, lease_seconds=sender.lease_seconds
+        )
+    # The claims are committed: from here on a crash leaves texts that are never sent again, only settled.
+    sent = Sent([Outcome.NOT_SENT] * (at_most - len(claims)))
+    if claims:
+        await _hand_over(sender, due.custody, claims, sent)
+    return sent
+
+
+async def _hand_over(sender: Sender, custody: Actor, claims: Sequence[Claim], sent: Sent) -> None:
+    async with sender.database.transaction(custody) as session:
+        now = sender.clock.now()
+        held = await outbox.hold(session, claims)
+        in_time = [claim for claim in held if not _too_late(sender, claim, now)]
+        answers = await asyncio.gather(*(_ask(sender, claim, now) for claim in in_time))
+        await _record(sender, session, list(zip(in_time, answers, strict=True)), sent)
+        for claim in held:
+            if claim not in in_time:
+                await outbox.come_again(session, claim, retry_after_seconds=0, now=now)
+                sent.outcomes.append(Outcome.NOT_SENT)
+        if not held and len(claims) == 1:
+            await outbox.settle_unposted(session, claims[0], now=now)
+            sent.outcomes.append(Outcome.NOT_SENT)
+    if len(claims) > 1:
+        for claim in claims:
+            if claim not in held:
+                # Cancelled since the claim, or somebody has it: one text alone can wait for them.
+                await _hand_over(sender, custody, [claim], sent)
 
 
 def _too_late(sender: Sender, claim: Claim, now: datetime) -> bool:
@@ -192,43 +132,66 @@ def _too_late(sender: Sender, claim: Claim, now: datetime) -> bool:
     return call_ends_by >= claim.lease_until or (claim.send_before - now).total_seconds() < SPAN_SECONDS_MIN
 
 
-async def _hand_over(sender: Sender, session: AsyncSession, claim: Claim, now: datetime) -> Outcome:
-    validity_seconds = int((claim.send_before - now).total_seconds())
+async def _ask(sender: Sender, claim: Claim, now: datetime) -> Answer:
     try:
         # Cut off here as well: a carrier whose own limit fails may not outlive the lease.
         async with asyncio.timeout(sender.carrier.timeout_seconds + _MARGIN_SECONDS):
-            accepted = await sender.carrier.send(
+            return await sender.carrier.send(
                 claim.to,
                 claim.body,
                 reference=str(claim.text.id),
                 callback_url=sender.callback_url(claim),
-                validity_seconds=validity_seconds,
+                validity_seconds=int((claim.send_before - now).total_seconds()),
             )
-    except Refused as refused:
-        return await _refused(sender, session, claim, refused)
-    except Busy as busy:
-        now = sender.clock.now()
-        await outbox.come_again(session, claim, retry_after_seconds=busy.retry_after_seconds, now=now)
-        if isinstance(busy, AccountRefused):
-            await heard_account_refused(session, busy.code, now=now)
-        else:
-            await heard_busy(session, retry_after_seconds=busy.retry_after_seconds, now=now)
-        return Outcome.BUSY
-    except (Ambiguous, TimeoutError):
-        return await _unknown(sender, session, claim)
-    return await _accepted(sender, session, claim, accepted)
+    except TimeoutError:
+        return Ambiguous()
+    except Exception as error:  # noqa: BLE001 (each call by itself: what it met is recorded, or is no answer)
+        return error
 
 
-async def _accepted(sender: Sender, session: AsyncSession, claim: Claim, accepted: Accepted) -> Outcome:
+async def _record(sender: Sender, session: AsyncSession, answered: Sequence[tuple[Claim, Answer]], sent: Sent) -> None:
+    """Write down what the carrier answered: those that it has taken together, each other by itself."""
+    taken = [(claim, answer.sid) for claim, answer in answered if isinstance(answer, Accepted)]
+    others = [one for one in answered if not isinstance(one[1], Accepted)]
     try:
-        async with savepoint(session):
-            await outbox.move(session, claim, TextState.ACCEPTED, now=sender.clock.now(), carrier_sid=accepted.sid)
-    except UniqueViolationError:
-        # The carrier calls another text the same, so that its answer says nothing about this one.
-        return await _unknown(sender, session, claim)
-    if claim.text.agency_id is not None:
-        await record(session, Action.TEXT_SENT, "text_message", claim.text.id)
-    return Outcome.ACCEPTED
+        if taken:
+            async with savepoint(session):
+                await _accepted(session, taken, now=sender.clock.now())
+            sent.outcomes += [Outcome.ACCEPTED] * len(taken)
+    except PostgresError:
+        others = list(answered)
+    for claim, answer in others:
+        try:
+            async with savepoint(session):
+                sent.outcomes.append(await _record_one(sender, session, claim, answer))
+        except Exception as error:  # noqa: BLE001 (what one answer breaks keeps no other from being written down)
+            sent.broken = sent.broken or error
+
+
+async def _record_one(sender: Sender, session: AsyncSession, claim: Claim, answer: Answer) -> Outcome:
+    match answer:
+        case Accepted(sid):
+            try:
+                async with savepoint(session):
+                    await _accepted(session, [(claim, sid)], now=sender.clock.now())
+            except UniqueViolationError:
+                # The carrier calls another text the same, so that its answer says nothing about this one.
+                return await _unknown(sender, session, claim)
+            return Outcome.ACCEPTED
+        case Refused():
+            return await _refused(sender, session, claim, answer)
+        case Busy():
+            return await _busy(sender, session, claim, answer)
+        case Ambiguous():
+            return await _unknown(sender, session, claim)
+    raise answer
+
+
+async def _accepted(session: AsyncSession, taken: Sequence[tuple[Claim, str]], *, now: datetime) -> None:
+    await outbox.accept(session, taken, now=now)
+    in_custody = [claim.text.id for claim, _ in taken if claim.text.agency_id is not None]
+    if in_custody:
+        await record_each(session, Action.TEXT_SENT, "text_message", in_custody)
 
 
 async def _refused(sender: Sender, session: AsyncSession, claim: Claim, refused: Refused) -> Outcome:
@@ -238,6 +201,16 @@ async def _refused(sender: Sender, session: AsyncSession, claim: Claim, refused:
         await suppress_number_of(session, claim, keyring=sender.keyring, now=now)
     await outbox.tell_a_person(session, claim.text.agency_id, NOT_SENT_TASK, claim.text.id, refused.code, now=now)
     return Outcome.REFUSED
+
+
+async def _busy(sender: Sender, session: AsyncSession, claim: Claim, busy: Busy) -> Outcome:
+    now = sender.clock.now()
+    await outbox.come_again(session, claim, retry_after_seconds=busy.retry_after_seconds, now=now)
+    if isinstance(busy, AccountRefused):
+        await heard_account_refused(session, busy.code, now=now)
+    else:
+        await heard_busy(session, retry_after_seconds=busy.retry_after_seconds, now=now)
+    return Outcome.BUSY
 
 
 async def _unknown(sender: Sender, session: AsyncSession, claim: Claim) -> Outcome:

@@ -1,15 +1,17 @@
-"""Taking one due text: locked, with everything that is judged about it, in one statement."""
+"""Taking due texts of one custody: locked, with everything that is judged about each, in one statement."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.database.direct import fetch_one
+from referralnet.database.direct import fetch_all
 from referralnet.encryption.data_keys import KeyGone
 from referralnet.encryption.keyring import Keyring, WrappedKey
 from referralnet.encryption.sealing import DataKey
@@ -60,7 +62,7 @@ _TAKE = """
       select id, agency_id, survivor_id, subject_id, kind, occurrence, send_before, fence, attempts, to_sealed
       from text_message
       where state = 'scheduled' and claimable_at <= $1 and {which}
-      order by priority, claimable_at limit 1 for update skip locked
+      order by priority, claimable_at limit {at_most} for update skip locked
     )
     select taken.id, taken.subject_id, taken.kind, taken.occurrence, taken.send_before, taken.fence, taken.attempts,
       taken.to_sealed, taken.agency_id as custodian_id, taken.survivor_id as whose, link.referral_id as linked_id,
@@ -81,21 +83,29 @@ _TAKE = """
       left join appointment on appointment.referral_id = link.referral_id
         and appointment.id = (taken.occurrence ->> 'appointment_id')::uuid
 """
-_TAKE_ONE = _TAKE.format(which="id = $2")
-_TAKE_NEXT = _TAKE.format(which="agency_id = $2")  # lint: agency-filter whose turn it is, beside row security
-_TAKE_NOBODYS = _TAKE.format(which="agency_id is null")
+_NAMED = "id = $2"
+_NEXT = "agency_id = $2"  # lint: agency-filter whose turn it is, beside row security
+_NOBODYS = "agency_id is null"
 
 
-async def take(session: AsyncSession, due: DueText | Turn, *, now: datetime) -> Taken | None:
-    """Lock one due text of a custody, the most urgent or the one that is named; None where there is none to have."""
+async def take(session: AsyncSession, due: DueText | Turn, *, at_most: int, now: datetime) -> list[Taken]:
+    """Lock due texts of a custody, the most urgent or the one that is named; none where there is none to have."""
     if isinstance(due, DueText):
-        row = await fetch_one(session, _TAKE_ONE, now, due.id)
+        rows = await fetch_all(session, _statement(_NAMED, at_most), now, due.id)
     elif due.agency_id is None:
-        row = await fetch_one(session, _TAKE_NOBODYS, now)
+        rows = await fetch_all(session, _statement(_NOBODYS, at_most), now)
     else:
-        row = await fetch_one(session, _TAKE_NEXT, now, due.agency_id)
-    if row is None:
-        return None
+        rows = await fetch_all(session, _statement(_NEXT, at_most), now, due.agency_id)
+    return [_taken(row) for row in rows]
+
+
+@functools.cache
+def _statement(which: str, at_most: int) -> str:
+    """With the number in its words: what is planned for any number is planned for a tenth of the table."""
+    return _TAKE.format(which=which, at_most=at_most)
+
+
+def _taken(row: asyncpg.Record) -> Taken:
     message = Message(row["kind"])
     is_hers = row["plan_id"] is not None and (message in ABOUT_HER or row["linked_id"] is not None)
     return Taken(

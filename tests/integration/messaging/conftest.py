@@ -26,8 +26,8 @@ from tests.factories.messaging import Case, make_case, superuser
 
 @dataclass
 class RememberingCarrier:
-    """Takes every text and keeps it; `fails_with` is raised instead, `before_answer` runs while the call is under
-    way.
+    """Takes every text and keeps it; `fails_with` is raised instead, or by number what `fails_for` says;
+    `before_answer` runs while the call is under way.
     """
 
     name: str = "remembering"
@@ -41,6 +41,9 @@ class RememberingCarrier:
     asked: list[str] = field(default_factory=list)
     look_up_fails_with: Exception | None = None
     fails_with: Exception | None = None
+    fails_for: dict[str, Exception] = field(default_factory=dict)
+    calls: dict[str, str] = field(default_factory=dict)
+    """What it calls the texts to a number."""
     before_answer: Callable[[], Awaitable[None]] | None = None
 
     async def send(self, to: str, body: str, *, reference: str, callback_url: str, validity_seconds: int) -> Accepted:
@@ -49,8 +52,10 @@ class RememberingCarrier:
             await self.before_answer()
         if self.fails_with is not None:
             raise self.fails_with
+        if to in self.fails_for:
+            raise self.fails_for[to]
         self.sent.append((to, body, validity_seconds))
-        return Accepted(self.calls_all or f"SM{len(self.sent)}-{reference}")
+        return Accepted(self.calls.get(to) or self.calls_all or f"SM{len(self.sent)}-{reference}")
 
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
         del since  # the tests list what they mean

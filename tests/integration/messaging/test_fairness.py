@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 
 from referralnet.clock import FixedClock
+from referralnet.messaging.looking import send_due
 from referralnet.messaging.pacing import Pace
-from referralnet.messaging.sending import Sender, send_due
+from referralnet.messaging.sending import Sender
 from tests.factories.messaging import Case
 from tests.integration.messaging.conftest import Desk, RememberingCarrier
 

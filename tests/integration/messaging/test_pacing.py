@@ -19,10 +19,11 @@ from referralnet.identity.tasks import ALARMS, CARRIER_ANSWERS, CARRIER_SILENT, 
 from referralnet.messaging.carrier_alarms import tell_of_carrier
 from referralnet.messaging.carriers import Ambiguous, Busy, Refused
 from referralnet.messaging.delivery import describe_delivery
+from referralnet.messaging.looking import Look, send_due
 from referralnet.messaging.pacing import Pace
 from referralnet.messaging.policy import CARRIER_TRIED_AFTER, CARRIER_TRIED_AFTER_MAX, UNANSWERED_MAX
 from referralnet.messaging.reading import list_texts
-from referralnet.messaging.sending import Look, Outcome, Sender, send_due
+from referralnet.messaging.sending import Outcome, Sender
 from tests.factories.messaging import Case, add_agency, add_member, superuser
 from tests.integration.messaging.conftest import Desk, RememberingCarrier
 

@@ -111,7 +111,7 @@ async def test_no_look_of_the_worker_reads_what_has_gone(
         work = Work(sender, texts_at_once=2, text_unlisted_seconds=900)
         assert await plan_texts.run(work)
         carrier.fails_with = Ambiguous()
-        await send_text(sender, Turn(case.agency_id, 1))
+        await send_text(sender, Turn(case.agency_id, 1, 1))
         carrier.fails_with = None
         for job in (
             send_texts, sweep_leases, settle_unknown, apply_callbacks, read_inbound, replan_texts, reconfirm_contacts,

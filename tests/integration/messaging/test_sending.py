@@ -12,9 +12,10 @@ from referralnet.database.acting import Dispatcher
 from referralnet.messaging import outbox
 from referralnet.messaging.cancelling import cancel_texts
 from referralnet.messaging.carriers import Ambiguous, Busy, Refused
-from referralnet.messaging.claiming import claim_text
+from referralnet.messaging.claiming import claim_texts
+from referralnet.messaging.looking import send_due
 from referralnet.messaging.outbox import DueText
-from referralnet.messaging.sending import Outcome, Sender, send_due, send_text
+from referralnet.messaging.sending import Outcome, Sender, send_text
 from tests.factories.messaging import Case
 from tests.integration.messaging.conftest import Desk, RememberingCarrier
 
@@ -176,13 +177,13 @@ async def test_a_withdrawal_between_claim_and_call_leaves_the_text_unposted(
     due = await due_text(desk, case)
 
     async def claim_then_withdraw(*args: Any, **options: Any) -> Any:
-        claim = await claim_text(*args, **options)
+        claim = await claim_texts(*args, **options)
         await args[0].commit()
         async with desk.app.transaction(case.coordinator) as session:
             await cancel_texts(session, survivor_id=case.survivor_id, reason="consent_withdrawn", now=desk.clock.now())
         return claim
 
-    monkeypatch.setattr("referralnet.messaging.sending.claim_text", claim_then_withdraw)
+    monkeypatch.setattr("referralnet.messaging.sending.claim_texts", claim_then_withdraw)
     assert await send_text(sender, due) is Outcome.NOT_SENT
     assert carrier.sent == []
     assert {state for _, state in await desk.texts(case)} == {"cancelled"}
@@ -195,8 +196,8 @@ async def test_a_claim_whose_worker_died_is_shown_to_a_person_and_never_sent(
     case = await arrange()
     due = await due_text(desk, case)
     async with desk.worker.transaction(case.custodian) as session:
-        claim = await claim_text(session, due, keyring=sender.keyring, now=desk.clock.now(), lease_seconds=30)
-    assert claim is not None
+        (claim,) = await claim_texts(session, due, keyring=sender.keyring, now=desk.clock.now(), lease_seconds=30)
+    assert claim.text == due
     desk.clock.advance(timedelta(seconds=31))
     async with desk.worker.transaction(Dispatcher()) as session:
         assert due in await outbox.lapsed_leases(session, now=desk.clock.now())

@@ -14,7 +14,7 @@ from referralnet.jobs import apply_callbacks, send_texts, settle_unknown, sweep_
 from referralnet.jobs.work import Work
 from referralnet.messaging.cancelling import cancel_texts
 from referralnet.messaging.carriers import Ambiguous, RemoteText, Report
-from referralnet.messaging.claiming import claim_text
+from referralnet.messaging.claiming import claim_texts
 from referralnet.messaging.outbox import DueText
 from referralnet.messaging.receiving import keep_callback
 from referralnet.messaging.sending import Sender
@@ -128,7 +128,7 @@ async def test_a_text_that_a_withdrawal_found_in_a_dead_workers_hands_is_shown_t
     text_id = await one_text(desk, case)
     async with desk.worker.transaction(case.custodian) as session:
         due = DueText(text_id, case.agency_id)
-        assert await claim_text(session, due, keyring=work.keyring, now=desk.clock.now(), lease_seconds=30)
+        assert await claim_texts(session, due, keyring=work.keyring, now=desk.clock.now(), lease_seconds=30)
     async with desk.app.transaction(case.coordinator) as session:
         await cancel_texts(session, subject_id=case.referral_id, reason="consent_withdrawn", now=desk.clock.now())
     assert await state(desk, text_id) == "unknown"
