@@ -106,11 +106,19 @@ async def run(
 
 
 async def send(
-    app: Database, network: Network, keyring: Keyring, *, urgency: Urgency = Urgency.URGENT, now: datetime
+    app: Database,
+    network: Network,
+    keyring: Keyring,
+    *,
+    urgency: Urgency = Urgency.URGENT,
+    household_size: int = 1,
+    now: datetime,
 ) -> Sent:
     """A new survivor with a need and a release, and the referral that was sent for her."""
     async with app.transaction(network.coordinator) as session:
-        survivor_id, need_id, release_id = await make_case(session, network, keyring, urgency=urgency, now=now)
+        survivor_id, need_id, release_id = await make_case(
+            session, network, keyring, urgency=urgency, household_size=household_size, now=now
+        )
         referral_id = await send_referral(
             session,
             network.coordinator,
@@ -132,6 +140,7 @@ async def make_case(
     *,
     urgency: Urgency = Urgency.URGENT,
     service_type: str = "shelter",
+    household_size: int = 1,
     now: datetime,
 ) -> tuple[UUID, UUID, UUID]:
     """Ids of a survivor, her need, and her release naming the shelter."""
@@ -146,7 +155,7 @@ async def make_case(
         urgency=urgency,
         region="US-IL",
         language="es",
-        household_size=2,
+        household_size=household_size,
         age_band=AgeBand.FROM_18_TO_24,
         accessibility=frozenset(),
         immigration_sensitive=True,

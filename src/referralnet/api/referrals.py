@@ -298,9 +298,15 @@ class ReferralMutation:
 
         return await perform(info, Permission.SEND_REFERRALS, idempotency_key, referral, act=act, show=showing(info))
 
-    @strawberry.mutation(description="Accept: a unit is held where the service counts units.")
-    async def accept_referral(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:
-        return await change(info, Permission.ANSWER_REFERRALS, idempotency_key, referral_id, answering.accept)
+    @strawberry.mutation(
+        description="Accept: what her household needs is held where the service counts units, of the count that fits"
+        " best or of `capacityId`."
+    )
+    async def accept_referral(
+        self, info: Info, idempotency_key: str, referral_id: UUID, capacity_id: UUID | None = None
+    ) -> ReferralResult:
+        accept = partial(answering.accept, capacity_id=capacity_id)
+        return await change(info, Permission.ANSWER_REFERRALS, idempotency_key, referral_id, accept, capacity_id)
 
     @strawberry.mutation(description="Put it on the waiting list.")
     async def waitlist_referral(self, info: Info, idempotency_key: str, referral_id: UUID) -> ReferralResult:

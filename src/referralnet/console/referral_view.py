@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.appointments.reading import TOLD_STATUS_ONLY, AppointmentRow, appointments
 from referralnet.appointments.tables import AppointmentStatus, Travel
 from referralnet.database.acting import Member, Role
+from referralnet.directory.capacity import wanted_of
 from referralnet.directory.capacity_board import UnitCount, list_units_of
 from referralnet.identity.access import Permission, is_permitted
 from referralnet.identity.colleagues import Colleague, list_colleagues
@@ -55,6 +56,10 @@ class ReferralView:
             for (status, event), transition in TRANSITIONS.items()
             if status is self.referral.status and transition.party is self.party
         )
+
+    def wanted(self, unit: UnitCount) -> int:
+        """How many of these units her household needs."""
+        return wanted_of(unit.unit, self.referral.need.household_size)
 
     @property
     def received(self) -> bool:
@@ -103,7 +108,9 @@ async def look_at(session: AsyncSession, actor: Member, referral_id: UUID, *, no
         steps=(await reading.events(session, [referral_id])).get(referral_id, []),
         visits=(await appointments(session, actor, [referral_id])).get(referral_id, []),
         spoken={one.party: one for one in (await handing_over.confirmations(session, [referral_id]))[referral_id]},
-        units=await list_units_of(session, at_service, now=now) if received and answers else [],
+        units=await list_units_of(session, at_service, household_size=row.need.household_size, now=now)
+        if received and answers
+        else [],
         on_waiting_list=await waiting.count_on_waiting_list(session, actor, at_service) if received and answers else 0,
         colleagues=await list_colleagues(session, _WHO[party]) if works_on and row.status not in ENDS else [],
         plan=await plan_of_referral(session, actor, referral_id) if works_on and not received else None,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Integer, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Member, Operator, Role
+from referralnet.directory.matching_policy import UNITS_FOR_ONE_PERSON
 from referralnet.errors import InvalidInput, NotFound, NotPermitted, Refusal
 
 UNITS_MAX = 10_000
@@ -78,32 +81,86 @@ async def _refuse(session: AsyncSession, actor: Member | Operator, capacity_id: 
     raise InvalidInput(field="available", detail="More than the listing's maximum.")
 
 
-async def hold_unit(session: AsyncSession, service_id: UUID) -> UUID | None:
-    """Take one free unit of a service, as a member of the agency that keeps it; None where the service counts none.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Units of one kind that a service counts, as many as are free at this moment."""
+
+    capacity_id: UUID
+    unit: str
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Units of one kind that were free, and are an accepted referral's."""
+
+    capacity_id: UUID
+    units: int
+
+
+def wanted_of(unit: str, household_size: int) -> int:
+    """How many units of this name a household takes: a bed for each, and one of whatever holds several."""
+    return household_size if unit.strip().lower() in UNITS_FOR_ONE_PERSON else 1
+
+
+def fit(unit: str, available: int, household_size: int) -> tuple[bool, bool, int]:
+    """How well units of this name fit a household, the best sorted first: those of which there is enough, then those
+    made for as many, so that no family's room is given to one person while a bed is free; then what there is most of.
+    """
+    of_its_size = ("famil" in unit.lower()) == (household_size > 1)
+    return available < wanted_of(unit, household_size), not of_its_size, -available
+
+
+async def list_counts(session: AsyncSession, service_at_location_id: UUID) -> list[Counted]:
+    """What the service of a listing counts, of whichever agency; empty where it counts nothing."""
+    return [Counted(*row) for row in await session.execute(_COUNTS, {"entry": service_at_location_id})]
+
+
+async def hold_units(
+    session: AsyncSession, counts: Sequence[Counted], *, household_size: int, chosen: UUID | None = None
+) -> Held:
+    """Take what a household needs, as a member of the agency that keeps the counts.
 
     Of two that ask for the last unit, one statement decides and the other is told. The count gets no fresher by it.
 
+    Args:
+        counts: what the service counts, at least one.
+        chosen: the count to take from; None for what fits best. Where fewer are free than the household needs, those
+            are held: whoever accepts knows how they will manage.
+
     Raises:
-        NoCapacity: the service counts units and none is free, or another agency keeps it.
+        NoCapacity: none is free, or another agency keeps them.
+        InvalidInput: `chosen` is none of the counts.
     """
-    counted = await session.scalars(
-        text("""
-            select id from service_capacity where service_id = :service and gone_at is null
-             order by available desc, id
-        """),
-        {"service": service_id},
+    best_first = sorted(counts, key=lambda count: fit(count.unit, count.available, household_size))
+    if chosen is not None:
+        best_first = [count for count in best_first if count.capacity_id == chosen]
+        if not best_first:
+            raise InvalidInput(field="capacity_id", detail="Choose one.")
+    for all_of_them in (True, False):
+        for count in best_first:
+            wanted = wanted_of(count.unit, household_size)
+            asked = {"id": count.capacity_id, "wanted": wanted, "least": wanted if all_of_them else 1}
+            units = await session.scalar(_TAKE, asked)
+            if units is not None:
+                return Held(count.capacity_id, units)
+    raise NoCapacity
+
+
+_COUNTS = text("""
+    select capacity.id, unit.name, capacity.available
+      from service_capacity capacity join unit on unit.id = capacity.unit_id
+     where capacity.gone_at is null
+       and capacity.service_id = (select service_id from directory_listing where service_at_location_id = :entry)
+     order by capacity.id
+""").bindparams(bindparam("entry", type_=Uuid()))
+_TAKE = text("""
+    with free as (
+        select id, least(available, :wanted) as units from service_capacity
+         where id = :id and available >= :least for update
     )
-    ids = counted.all()
-    for capacity_id in ids:
-        held = await session.scalar(
-            text("""
-                update service_capacity set available = available - 1, held = held + 1
-                 where id = :id and available > 0 returning id
-            """),
-            {"id": capacity_id},
-        )
-        if held is not None:
-            return UUID(str(held))
-    if ids:
-        raise NoCapacity
-    return None
+    update service_capacity capacity set available = available - units, held = held + units
+      from free where capacity.id = free.id returning units
+""").bindparams(
+    bindparam("id", type_=Uuid()), bindparam("wanted", type_=Integer()), bindparam("least", type_=Integer())
+)

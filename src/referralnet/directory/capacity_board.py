@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.directory.capacity import fit
 from referralnet.directory.freshness import is_fresh
 
 
@@ -35,10 +36,9 @@ _COUNTED = """
      where c.gone_at is null and c.agency_id = acting_agency()
 """  # lint: agency-filter one's own board
 _ALL = text(f"{_COUNTED} order by s.name, u.name, c.id")
-# In the order in which `hold_unit` takes them.
 _OF_ENTRY = text(f"""{_COUNTED} and c.service_id =
     (select service_id from directory_listing where service_at_location_id = :entry)
-    order by c.available desc, c.id""")  # noqa: S608
+    order by c.id""")  # noqa: S608
 
 
 async def list_unit_counts(session: AsyncSession, *, now: datetime) -> list[UnitCount]:
@@ -46,9 +46,13 @@ async def list_unit_counts(session: AsyncSession, *, now: datetime) -> list[Unit
     return [_unit_count(row, now) for row in await session.execute(_ALL)]
 
 
-async def list_units_of(session: AsyncSession, service_at_location_id: UUID, *, now: datetime) -> list[UnitCount]:
-    """What the acting agency counts of one service; of the first, one is held when a referral is accepted."""
-    return [_unit_count(row, now) for row in await session.execute(_OF_ENTRY, {"entry": service_at_location_id})]
+async def list_units_of(
+    session: AsyncSession, service_at_location_id: UUID, *, household_size: int, now: datetime
+) -> list[UnitCount]:
+    """What the acting agency counts of one service; of the first is held when a household's referral is accepted."""
+    rows = await session.execute(_OF_ENTRY, {"entry": service_at_location_id})
+    best_first = sorted(rows, key=lambda row: fit(row.unit, row.available, household_size))
+    return [_unit_count(row, now) for row in best_first]
 
 
 def _unit_count(row: Row[Any], now: datetime) -> UnitCount:

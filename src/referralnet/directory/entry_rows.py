@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 @dataclass(frozen=True, slots=True)
 class EntryForReferral:
-    """What a referral to a service needs to know: whom it addresses, and whether the service counts units."""
+    """What a referral to a service needs to know: whom it addresses, and what the service is."""
 
     service_at_location_id: UUID
     service_id: UUID
@@ -22,8 +22,6 @@ class EntryForReferral:
     organization_name: str
     categories: tuple[str, ...]
     """Service type codes with those above them."""
-    capacity_id: UUID | None
-    """A capacity of the service, or None where it counts no units."""
 
 
 async def load_entry_for_referral(session: AsyncSession, service_at_location_id: UUID) -> EntryForReferral | None:
@@ -31,10 +29,7 @@ async def load_entry_for_referral(session: AsyncSession, service_at_location_id:
     found = await session.execute(
         text("""
             select entry.service_at_location_id, entry.service_id, entry.organization_id, entry.agency_id,
-                   entry.service_name, entry.organization_name, entry.categories,
-                   (select capacity.id from service_capacity capacity
-                     where capacity.service_id = entry.service_id and capacity.gone_at is null
-                     order by capacity.available > 0 desc, capacity.id limit 1)
+                   entry.service_name, entry.organization_name, entry.categories
               from directory_listing entry where entry.service_at_location_id = :id
         """),
         {"id": service_at_location_id},

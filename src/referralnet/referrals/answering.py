@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.appointments.scheduling import Visited, cancel_if_ahead
 from referralnet.database.acting import Member
-from referralnet.directory.capacity import hold_unit
-from referralnet.directory.entry_rows import load_entry_for_referral
+from referralnet.directory.capacity import Held, hold_units, list_counts
 from referralnet.errors import Refusal
 from referralnet.identity.access import Permission, require
 from referralnet.referrals.lifecycle import ENDS, Event, Outcome, Party, RejectReason, next_status
 from referralnet.referrals.moving import NOTHING_MORE, Locked, Particulars, lock, move
+from referralnet.referrals.tables import Referral
 
 
 class Filled(Refusal):
@@ -23,24 +24,37 @@ class Filled(Refusal):
     code = "FILLED"
 
 
-async def accept(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:
-    """Take the survivor on; holds one unit where the service counts units.
+async def accept(
+    session: AsyncSession, actor: Member, referral_id: UUID, *, capacity_id: UUID | None = None, now: datetime
+) -> None:
+    """Take the survivor on; holds what her household needs where the service counts units.
+
+    Args:
+        capacity_id: the count to take from; None for what fits her household best.
 
     Raises:
         NotFound, NotPermitted: no such referral for this agency; not an intake worker.
         IllegalTransition: somebody answered first, or it is not this agency's to answer (R2, R3).
         Filled: several services were asked, and another accepted first (R2).
         NoCapacity: the last unit is taken (R2).
+        InvalidInput: the service has no such count.
     """
     locked = await _lock_to_answer(session, actor, referral_id)
     if locked.filled and locked.party(actor) is Party.TARGET:
         raise Filled
     # Judged before a unit is touched: a late answer must not wait behind the beds.
     next_status(locked.status, Event.ACCEPT, locked.party(actor))
-    entry = await load_entry_for_referral(session, locked.service_at_location_id)
-    counted = entry if entry is not None and entry.capacity_id is not None else None
-    capacity_id = await hold_unit(session, counted.service_id) if counted is not None else None
-    await _answer(session, actor, locked, Event.ACCEPT, now=now, more=Particulars(capacity_id=capacity_id))
+    held = await _hold(session, locked, capacity_id)
+    await _answer(session, actor, locked, Event.ACCEPT, now=now, more=Particulars(held=held))
+
+
+async def _hold(session: AsyncSession, locked: Locked, chosen: UUID | None) -> Held | None:
+    counts = await list_counts(session, locked.service_at_location_id)
+    if not counts:
+        return None
+    household_size = await session.scalar(select(Referral.household_size).where(Referral.id == locked.id))
+    assert household_size is not None, "it is locked"
+    return await hold_units(session, counts, household_size=household_size, chosen=chosen)
 
 
 async def waitlist(session: AsyncSession, actor: Member, referral_id: UUID, *, now: datetime) -> None:

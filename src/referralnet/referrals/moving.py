@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member
+from referralnet.directory.capacity import Held
 from referralnet.errors import NotFound
 from referralnet.identity.tasks import open_task
 from referralnet.referrals.lifecycle import (
@@ -67,7 +68,7 @@ class Particulars:
 
     reason: RejectReason | None = None
     outcome: Outcome | None = None
-    capacity_id: UUID | None = None
+    held: Held | None = None
     answer_due_at: datetime | None = None
 
 
@@ -158,7 +159,9 @@ def _changed(transition: Transition, more: Particulars, now: datetime) -> dict[s
     if transition.event is Event.SEND:
         values |= {"requested_at": now, "answer_due_at": more.answer_due_at}
     if transition.event is Event.ACCEPT:
-        values |= {"accepted_at": now, "held_capacity_id": more.capacity_id}
+        values["accepted_at"] = now
+        if more.held is not None:
+            values |= {"held_capacity_id": more.held.capacity_id, "held_units": more.held.units}
     if transition.event is Event.COMPLETE:
         values["outcome"] = more.outcome
     if transition.to_status in ENDS:

@@ -49,6 +49,7 @@ class Referral(Base):
     accessibility: Mapped[list[str]]
     immigration_sensitive: Mapped[bool]
     held_capacity_id: Mapped[UUID | None]
+    held_units: Mapped[int | None] = mapped_column(SmallInteger)
     version: Mapped[int]
     created_at: Mapped[datetime]
     requested_at: Mapped[datetime | None]

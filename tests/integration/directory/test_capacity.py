@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Actor, Custodian, Member, Operator, Role
 from referralnet.database.transactions import Database
-from referralnet.directory.capacity import NoCapacity, confirm_capacity, hold_unit
+from referralnet.directory.capacity import Held, NoCapacity, confirm_capacity, hold_units, list_counts
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, NotPermitted
 from tests.factories.directory import EVENING, Keeper
@@ -32,6 +33,13 @@ async def beds(owner: Database, service: str = "Tonight at Lantern House") -> tu
         )
         row = rows.one()
         return row.id, row.capacity_id
+
+
+async def hold(session: AsyncSession, service_id: UUID, household_size: int = 1) -> Held | None:
+    """Hold what a household needs of a service, as an acceptance does; None where it counts nothing."""
+    entry = text("select service_at_location_id from directory_listing where service_id = :service limit 1")
+    counts = await list_counts(session, UUID(str(await session.scalar(entry, {"service": service_id}))))
+    return await hold_units(session, counts, household_size=household_size) if counts else None
 
 
 async def set_units(owner: Database, service_id: UUID, available: int) -> None:
@@ -115,7 +123,7 @@ async def test_of_many_who_want_the_last_bed_one_gets_it(app: Database, owner: D
     async def accept() -> bool:
         try:
             async with app.transaction(keeper.intake) as session:
-                held = await hold_unit(session, service)
+                held = await hold(session, service)
                 await asyncio.sleep(0.02)
                 return held is not None
         except NoCapacity:
@@ -130,7 +138,7 @@ async def test_a_service_that_counts_nothing_holds_nothing(app: Database, owner:
     async with owner.transaction(Operator()) as session:
         service = await session.scalar(text("select id from service where name = 'Listening Line'"))
     async with app.transaction(keeper.intake) as session:
-        assert await hold_unit(session, UUID(str(service))) is None
+        assert await hold(session, UUID(str(service))) is None
 
 
 @pytest.mark.rule("R2")
@@ -139,7 +147,7 @@ async def test_another_agency_holds_no_bed(app: Database, owner: Database, keepe
     await set_units(owner, service, 2)
     with pytest.raises(NoCapacity):
         async with app.transaction(stranger) as session:
-            await hold_unit(session, service)
+            await hold(session, service)
     assert await units(owner, service) == (2, 0)
 
 
@@ -150,14 +158,15 @@ async def test_nobody_frees_a_bed_but_the_end_of_the_referral_that_held_it(
     service, _capacity = await beds(owner)
     await set_units(owner, service, 2)
     async with app.transaction(keeper.intake) as session:
-        held = await hold_unit(session, service)
+        held = await hold(session, service)
+    assert held is not None
     actors: list[tuple[Database, Actor]] = [
         (app, stranger), (app, keeper.intake), (worker, Custodian(stranger.agency_id))
     ]  # fmt: skip
     for database, actor in actors:
         with pytest.raises(ProgrammingError, match="permission denied"):
             async with database.transaction(actor) as session:
-                await session.execute(text("select directory_free_unit(:id)"), {"id": held})
+                await session.execute(text("select directory_free_units(:id, 1)"), {"id": held.capacity_id})
     assert await units(owner, service) == (1, 1)
 
 
@@ -167,8 +176,32 @@ async def test_holding_a_bed_makes_its_count_no_fresher(app: Database, owner: Da
     async with app.transaction(keeper.intake) as session:
         told = text("select max(updated) from service_capacity where service_id = :id")
         before = await session.scalar(told, {"id": service})
-        await hold_unit(session, service)
+        await hold(session, service)
         assert await session.scalar(told, {"id": service}) == before
+
+
+@pytest.mark.rule("R2")
+async def test_a_family_is_held_a_family_room_before_beds_and_one_person_a_bed(
+    app: Database, owner: Database, keeper: Keeper
+) -> None:
+    service, beds_id = await beds(owner)
+    async with owner.transaction(Operator()) as session:
+        await session.execute(
+            text("""
+                update service_capacity set held = 0, available = case when id = :beds then 5 else 1 end
+                 where service_id = :service
+            """),
+            {"service": service, "beds": beds_id},
+        )
+    async with app.transaction(keeper.intake) as session:
+        alone, family, next_family = [await hold(session, service, size) for size in (1, 3, 3)]
+        assert alone == Held(beds_id, 1)
+        assert family is not None
+        assert (family.capacity_id != beds_id, family.units) == (True, 1)
+        assert next_family == Held(beds_id, 3), "no room is left, and a bed for each is"
+        assert await hold(session, service, 3) == Held(beds_id, 1), "who accepts knows how they will manage"
+        with pytest.raises(NoCapacity):
+            await hold(session, service, 1)
 
 
 @pytest.mark.rule("R2")

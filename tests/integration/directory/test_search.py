@@ -152,7 +152,6 @@ async def test_a_member_of_the_network_is_told_as_one(app: Database, stranger: M
         entry = await load_entry_for_referral(session, shelter.service_at_location_id)
     assert entry is not None
     assert entry.target_agency_id == keeper.agency_id
-    assert entry.capacity_id is not None
     assert "shelter_and_housing" in entry.categories
     assert entry.service_name == shelter.service_name
 

@@ -8,12 +8,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from referralnet.database.acting import Member, Role
 from referralnet.database.transactions import Database
 from referralnet.directory.capacity import NoCapacity
 from referralnet.encryption.keyring import Keyring
-from referralnet.errors import NotFound, NotPermitted
+from referralnet.errors import InvalidInput, NotFound, NotPermitted
 from referralnet.referrals import answering
 from referralnet.referrals.answering import accept, complete, confirm_cancellation, reject, waitlist
 from referralnet.referrals.lifecycle import Event, IllegalTransition, Outcome, RejectReason, Status
@@ -77,6 +79,40 @@ async def test_the_last_bed_is_given_once_and_is_free_again_after_a_cancellation
     assert await beds(look, network) == (1, 0)
     await run(app, network.intake, accept, second.id, now=present())
     assert (await run(app, network.intake, referral, second.id)).holds_unit
+
+
+@pytest.mark.rule("R2")
+async def test_a_mother_and_her_two_children_are_held_three_beds_and_all_are_free_again(
+    app: Database, owner: Database, keyring: Keyring, look: Look
+) -> None:
+    network = await make_network(owner, beds=4)
+    sent = await send(app, network, keyring, household_size=3, now=present())
+    await run(app, network.intake, accept, sent.id, now=present())
+    assert await beds(look, network) == (1, 3)
+    with pytest.raises(DBAPIError, match="units are held by accepting"):
+        async with app.transaction(network.intake) as session:
+            await session.execute(
+                text("""
+                    update referral set status = 'in_progress', business_status = '4.0', last_event = 'schedule',
+                           version = version + 1, held_units = 1 where id = :id
+                """),
+                {"id": sent.id},
+            )
+    await run(app, network.intake, complete, sent.id, outcome=Outcome.SERVICES_RECEIVED, now=present())
+    assert await beds(look, network) == (4, 0)
+
+
+@pytest.mark.rule("R2")
+async def test_whoever_accepts_may_choose_the_count_and_no_other_services(
+    app: Database, owner: Database, keyring: Keyring, look: Look
+) -> None:
+    network, other = await make_network(owner, beds=2), await make_network(owner, beds=2)
+    sent = await send(app, network, keyring, now=present())
+    for capacity_id in (other.capacity_id, uuid4()):
+        with pytest.raises(InvalidInput):
+            await run(app, network.intake, accept, sent.id, capacity_id=capacity_id, now=present())
+    await run(app, network.intake, accept, sent.id, capacity_id=network.capacity_id, now=present())
+    assert (await beds(look, network), await beds(look, other)) == ((1, 1), (2, 0))
 
 
 async def test_a_service_that_counts_no_beds_accepts_without_holding_one(

@@ -54,9 +54,19 @@ def _just(step: Callable[..., Any]) -> Callable[[Form], Callable[..., Any]]:
     return lambda _form: step
 
 
+def _unit(form: Form) -> UUID | None:
+    chosen = form.get("capacity_id")
+    if not chosen:
+        return None
+    try:
+        return UUID(chosen)
+    except ValueError:
+        raise InvalidInput(field="capacity_id", detail="Choose one.") from None
+
+
 _MAY_ANSWER, _MAY_SEND, _EITHER = Permission.ANSWER_REFERRALS, Permission.SEND_REFERRALS, Permission.READ_REFERRALS
 STEPS: dict[str, Step] = {
-    "accept": Step(_MAY_ANSWER, _just(answering.accept), Told.ACCEPTED),
+    "accept": Step(_MAY_ANSWER, lambda f: partial(answering.accept, capacity_id=_unit(f)), Told.ACCEPTED),
     "waitlist": Step(_MAY_ANSWER, _just(answering.waitlist), Told.WAITLISTED),
     "decline": Step(
         _MAY_ANSWER, lambda f: partial(answering.reject, reason=_chosen(f, "reason", RejectReason)), Told.DECLINED
