@@ -93,7 +93,7 @@ async def make_network(
             outsider=await make_member(session, elsewhere, AgencyKind.LEGAL_AID, both),
             service_at_location_id=entry_id,
             unlinked_service_at_location_id=unlinked_id,
-            capacity_id=None if beds is None else await _beds(session, service_id, shelter, beds),
+            capacity_id=None if beds is None else await add_count(session, service_id, shelter, beds),
         )
 
 
@@ -230,17 +230,19 @@ async def _service(session: AsyncSession, agency_id: UUID | None) -> tuple[UUID,
     return ids["service"], ids["entry"]
 
 
-async def _beds(session: AsyncSession, service_id: UUID, agency_id: UUID, beds: int) -> UUID:
+async def add_count(session: AsyncSession, service_id: UUID, agency_id: UUID, free: int, *, unit: str = "bed") -> UUID:
+    """What else a service counts; the count's id."""
     capacity_id = uuid4()
-    values = {"id": capacity_id, "unit": uuid4(), "source": capacity_id.hex, "service": service_id, "beds": beds}
+    values = {"id": capacity_id, "unit": uuid4(), "source": capacity_id.hex, "service": service_id, "free": free,
+              "name": unit}  # fmt: skip
     await session.execute(
-        text("insert into unit (id, package, source_id, name) values (:unit, 'made', :source, 'bed')"), values
+        text("insert into unit (id, package, source_id, name) values (:unit, 'made', :source, :name)"), values
     )
     await session.execute(
         text("""
             insert into service_capacity
               (id, package, source_id, service_id, unit_id, available, maximum, updated, agency_id)
-            values (:id, 'made', :source, :service, :unit, :beds, :beds, now(), :agency)
+            values (:id, 'made', :source, :service, :unit, :free, :free, now(), :agency)
         """),
         {**values, "agency": agency_id},
     )

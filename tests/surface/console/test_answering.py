@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from referralnet.clock import FixedClock
-from referralnet.database.acting import AgencyKind
+from referralnet.database.acting import AgencyKind, Operator
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.referrals.lifecycle import TRANSITIONS, RejectReason, Status
+from tests.factories.referrals import add_count
 from tests.surface.console.conftest import OpenBrowser, hidden, sign_in_as, statements
 from tests.surface.console.requests import Two, two_sides
 
@@ -37,6 +40,25 @@ async def test_a_place_is_held_by_one_press_on_the_page_that_home_leads_to(two: 
     assert "a place is held" in shown
     assert f"{address}/visit" in shown
     assert "The service takes her" in (await two.source.get(await two.address(two.source))).text
+
+
+@pytest.mark.rule("R2")
+async def test_of_several_counts_the_one_that_fits_is_chosen_already_and_another_can_be(
+    two: Two, owner: Database
+) -> None:
+    async with owner.transaction(Operator()) as session:
+        asked = text("select service_id from directory_entry where service_at_location_id = :id")
+        service_id = await session.scalar(asked, {"id": two.network.service_at_location_id})
+        agency_id = two.network.intake.agency_id
+        room = await add_count(session, UUID(str(service_id)), agency_id, 9, unit="family room")
+    shown = (await two.target.get(await two.address(two.target))).text
+    choices = re.findall(r'name="capacity_id" form="accept" value="([^"]+)"( checked)?', shown)
+    assert choices == [(str(two.network.capacity_id), " checked"), (str(room), "")], "she is alone, so a bed is first"
+    assert 'id="capacity_id-wrong"' in await two.step(two.target, "accept", capacity_id="none")
+    assert "You have accepted." in await two.step(two.target, "accept", capacity_id=str(room))
+    async with owner.transaction(Operator()) as session:
+        held = text("select held from service_capacity where id = :id")
+        assert await session.scalar(held, {"id": room}) == 1
 
 
 @pytest.mark.rule("R8")
