@@ -7,6 +7,7 @@ import tomllib
 from zoneinfo import available_timezones
 
 from babel import Locale
+from babel.core import get_global
 
 from referralnet import published
 
@@ -34,7 +35,20 @@ def time_zones() -> frozenset[str]:
 
 
 @functools.cache
+def offered_time_zones() -> frozenset[str]:
+    """Of the time zones one name each: none that was renamed or that only old files keep."""
+    return time_zones() - frozenset(get_global("zone_aliases"))
+
+
+@functools.cache
 def spoken_languages() -> frozenset[str]:
     """ISO 639 codes of languages that people speak; far more than those there is wording for."""
     codes = map(str, Locale("en").languages)
     return frozenset(code for code in codes if code.isalpha() and len(code) in (2, 3))
+
+
+@functools.cache
+def living_languages() -> frozenset[str]:
+    """Of the spoken languages those that people speak today somewhere, or sign, as CLDR counts them by territory."""
+    spoken = {code.partition("_")[0] for told in get_global("territory_languages").values() for code in told}
+    return spoken_languages() & (spoken | {"ase", "tl"})

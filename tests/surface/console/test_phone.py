@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -121,3 +122,10 @@ async def test_an_empty_phone_says_when_something_will_arrive(browser: OpenBrows
     assert read_phone(tmp_path) == []
     answer: httpx2.Response = await browser().get("/phone")
     assert "Nothing has arrived yet" in answer.text
+
+
+@pytest.mark.parametrize(("hour", "told"), [(7, True), (8, False), (20, False), (21, True)])
+async def test_by_night_it_says_why_nothing_arrives(browser: OpenBrowser, hour: int, told: bool) -> None:
+    clock = FixedClock(datetime(2026, 11, 27, hour, tzinfo=ZoneInfo("America/Chicago")).astimezone(UTC))
+    shown = (await browser(now=clock).get("/phone")).text
+    assert ("nobody is texted before 8" in shown) is told

@@ -20,7 +20,7 @@ from referralnet.identity.profiles import own_profile
 from referralnet.messaging.wording import label_words
 from referralnet.survivors.contact_plan_history import PlanHistory, read_contact_plans
 from referralnet.survivors.contact_plans import OptInMethod, keep_contact_plan
-from referralnet.survivors.vocabulary import sender_labels, text_languages, time_zones
+from referralnet.survivors.vocabulary import offered_time_zones, sender_labels, text_languages, time_zones
 
 ZONES = (
     "America/New_York", "America/Chicago", "America/Denver", "America/Phoenix", "America/Los_Angeles",
@@ -72,7 +72,8 @@ async def _page(request: PageRequest, typed: Form | None = None, refusal: Refusa
 
 
 def _choices(history: PlanHistory, typed: Form) -> dict[str, object]:
-    zones = [*ZONES, *sorted(time_zones() - set(ZONES))]
+    kept = {typed["time_zone"]} & time_zones() if "time_zone" in typed else set()
+    zones = [*ZONES, *sorted((offered_time_zones() | kept) - set(ZONES))]
     language = typed.get("language", "en")
     language = language if language in text_languages() else "en"
     return {

@@ -13,6 +13,7 @@ from referralnet.console.reading_forms import chosen, number, ticked
 from referralnet.console.serving import PageRequest
 from referralnet.console.told import Told
 from referralnet.console.trail import Trail, read_trail
+from referralnet.console.words import Words
 from referralnet.database.acting import Member
 from referralnet.directory.taxonomy import kinds_of_service
 from referralnet.errors import Refusal
@@ -23,7 +24,7 @@ from referralnet.survivors import needs
 from referralnet.survivors.blocks import require_survivor
 from referralnet.survivors.case_labels import open_labels
 from referralnet.survivors.needs import HOUSEHOLD_SIZE_MAX, Accessibility, AgeBand, NeedEnd, NewNeed, Urgency
-from referralnet.survivors.vocabulary import spoken_languages
+from referralnet.survivors.vocabulary import living_languages
 
 USUAL_LANGUAGES = ("en", "es", "zh", "tl", "vi", "ar", "fr", "ht", "ko", "ru", "pt", "hi", "th", "pl", "uk")
 """Offered first."""
@@ -118,6 +119,6 @@ async def _page(request: PageRequest, typed: Form | None, trail: Trail, refusal:
         age_bands=tuple(AgeBand),
         wishes=tuple(Accessibility),
         usual=USUAL_LANGUAGES,
-        others=sorted(spoken_languages() - set(USUAL_LANGUAGES)),
+        others=sorted(living_languages() - set(USUAL_LANGUAGES), key=Words(request.language).language_name),
         household_size_max=HOUSEHOLD_SIZE_MAX,
     )

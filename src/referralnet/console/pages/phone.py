@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
@@ -11,6 +12,7 @@ from referralnet.console.example import ExamplePhone, code_seconds_left
 from referralnet.console.serving import PageRequest
 from referralnet.errors import InvalidInput
 from referralnet.messaging.carriers.recording import PhoneText, read_phone, write_from_phone
+from referralnet.messaging.windows import EARLIEST, LATEST
 from referralnet.survivors.phone_numbers import normalise_phone
 
 BODY_LENGTH_MAX = 320
@@ -68,6 +70,7 @@ def _page(request: PageRequest, *, problem: str | None = None, number: str = "",
         quick_answers=QUICK_ANSWERS,
         body_length_max=BODY_LENGTH_MAX,
         time_zone=_phone(request).time_zone,
+        its_night=not EARLIEST <= request.now.astimezone(ZoneInfo(_phone(request).time_zone)).time() < LATEST,
         seconds_left=code_seconds_left(request.now),
         problem=problem,
         number=number,
