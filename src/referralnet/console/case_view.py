@@ -17,6 +17,7 @@ from referralnet.database.acting import Member
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.agencies import agency_names
 from referralnet.messaging.reading import TextRow, list_texts_to
+from referralnet.messaging.tables import TextState
 from referralnet.referrals.cases import referrals_for
 from referralnet.referrals.lifecycle import ENDS
 from referralnet.referrals.reading import ReferralRow
@@ -62,6 +63,15 @@ class CaseView:
         pairs = [(row, visit) for row in self.referrals for visit in self.visits.get(row.id, [])]
         booked = [(row, visit) for row, visit in pairs if visit.status is AppointmentStatus.BOOKED]
         return sorted(booked, key=lambda pair: pair[1].starts_at)
+
+    @property
+    def told(self) -> list[TextRow]:
+        """Texts to her: what is ahead, the next one first; then what was, the last one first. None that was taken back
+        before it left: each change of her plan writes those ahead anew.
+        """
+        ahead = [text for text in self.texts if text.state is TextState.SCHEDULED]
+        were = [text for text in self.texts if text.state not in (TextState.SCHEDULED, TextState.CANCELLED)]
+        return ahead + were[::-1]
 
     def standing(self, now: datetime) -> list[ReleaseRow]:
         """The releases that are in force, or wait for her."""

@@ -76,6 +76,22 @@ async def test_her_coordinator_sees_each_text_before_it_goes_and_what_became_of_
     assert "Ask her for her number, and correct her contact plan." in shown
 
 
+async def test_on_her_page_the_next_text_stands_first_and_none_that_a_new_plan_has_replaced(
+    told: Two, database_urls: DatabaseUrls
+) -> None:
+    people = (await told.source.get("/people")).text
+    address = re.search(r'href="(/people/[\w-]{20,})"', people)
+    assert address is not None
+    link = re.compile(r'href="/texts/[^"]+">([^<]+)</a> <span class="soft">([^<]+)</span></span> <span class="soft">')
+    before = link.findall((await told.source.get(address[1])).text)
+    assert [kind for kind, _ in before][:2] == ["A visit is set", "Reminder of a visit"]
+    async with superuser(database_urls) as db:
+        replaced = "update text_message set state = 'cancelled' where subject_id = $1 and kind = 'appointment_reminder'"
+        await db.execute(replaced, told.sent.id)
+    after = link.findall((await told.source.get(address[1])).text)
+    assert [kind for kind, _ in after] == [kind for kind, _ in before if kind != "Reminder of a visit"]
+
+
 @pytest.mark.rule("C5")
 async def test_the_service_sees_no_text(told: Two) -> None:
     shown = (await told.target.get(await told.address(told.target))).text
