@@ -63,7 +63,7 @@ async def test_a_sent_need_is_the_targets_task_with_a_deadline(
     (row,) = [row for row in await run(app, network.intake, inbox) if row.id == sent.id]
     assert (row.status, row.last_event, row.business_status) == (Status.REQUESTED, Event.SEND, "2.0")
     assert row.answer_due_at == now + timedelta(hours=4)
-    assert (row.need.service_type, row.need.language, row.need.household_size) == ("shelter", "es", 2)
+    assert (row.need.service_type, row.need.language, row.need.household_size) == ("shelter", "es", 1)
     assert await open_tasks(sent.id) == {(network.intake.agency_id, "answer_referral")}
     trail = await look("select action, member_id from audit_event where subject_id = $1", sent.id)
     assert trail == [{"action": "referral_sent", "member_id": network.coordinator.member_id}]
@@ -92,7 +92,7 @@ async def test_the_need_is_frozen_when_it_is_sent(
     sent = await send(app, network, keyring, now=present())
     await look("update need set household_size = 9, language = 'fr' where id = $1", sent.need_id)
     row = await run(app, network.intake, referral, sent.id)
-    assert (row.need.household_size, row.need.language) == (2, "es")
+    assert (row.need.household_size, row.need.language) == (1, "es")
     for column in ("household_size", "target_agency_id", "service_type"):
         with pytest.raises(Exception, match="permission denied"):
             async with app.transaction(network.coordinator) as session:
