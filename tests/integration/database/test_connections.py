@@ -28,9 +28,9 @@ class Stranger:
 
 
 async def cut_all(app: Database) -> None:
-    """End every connection of the application's, as a restart of the server does."""
+    """End every connection of the application's, as a restart of the server does, and hear of it."""
     end = text(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "select pg_terminate_backend(pid, 30000) from pg_stat_activity "
         "where usename = current_user and datname = current_database() and pid <> pg_backend_pid()"
     )
     apart = Database(app.engine.url.render_as_string(hide_password=False), pooled=False)
