@@ -24,6 +24,7 @@ from referralnet.logging import configure_logging
 from referralnet.messaging.carriers.twilio import TwilioCarrier
 from referralnet.messaging.checking import problems
 from referralnet.settings import Settings
+from tests.faults.mortality import die_with_parent
 
 _JOBS = {job.name: job for job in TIMETABLE}
 
@@ -90,6 +91,7 @@ def _learn() -> None:
 
 
 def main() -> None:
+    die_with_parent()
     settings = load_settings()
     configure_logging(settings.log_level)
     _learn()
@@ -97,6 +99,7 @@ def main() -> None:
         name, dies_at = line.split()
         child = os.fork()
         if child == 0:
+            die_with_parent()
             try:
                 asyncio.run(_run(settings, name, int(dies_at)))
             except BaseException:  # noqa: BLE001 (whatever it is, the child ends here)
