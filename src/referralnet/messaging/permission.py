@@ -12,6 +12,7 @@ from referralnet.messaging.contacts import Contact
 from referralnet.messaging.wording import Message
 
 _OPEN_WITH_APPOINTMENT = frozenset({"accepted", "in_progress"})
+_KEPT_OR_MISSED = frozenset({"fulfilled", "noshow"})
 
 
 class Withheld(StrEnum):
@@ -59,6 +60,9 @@ def _case_against(contact: Contact, message: Message, starts_at: datetime) -> Wi
     if message is Message.APPOINTMENT_CANCELLED:
         # That an appointment is off is told after its referral has ended, too; a withdrawal has paused the plan.
         return None if contact.appointment_status == "cancelled" else Withheld.APPOINTMENT_CHANGED
+    if contact.appointment_status in _KEPT_OR_MISSED:
+        # She came earlier than was agreed, say: nothing is left to tell, however the referral has ended since.
+        return Withheld.APPOINTMENT_CHANGED
     if not contact.release_live:
         return Withheld.RELEASE_ENDED
     if contact.referral_status not in _OPEN_WITH_APPOINTMENT:

@@ -60,6 +60,7 @@ async def test_a_due_text_reaches_the_phone_once_with_the_windows_end_as_validit
         ("release", "status = 'inactive'", "held", "release_ended"),
         ("referral", "status = 'requested'", "held", "referral_closed"),
         ("appointment", "status = 'cancelled'", "cancelled", "appointment_changed"),
+        ("appointment", "status = 'fulfilled'", "cancelled", "appointment_changed"),
     ],
 )
 async def test_what_changed_since_planning_stops_the_text_at_the_moment_of_sending(
@@ -81,6 +82,20 @@ async def test_what_changed_since_planning_stops_the_text_at_the_moment_of_sendi
     assert await state_of(desk, due) == (state, reason)
     told = [] if state == "cancelled" else [("survivor_not_texted", reason)]
     assert await desk.tasks(case.agency_id) == told
+
+
+@pytest.mark.rule("M1")
+async def test_who_came_before_the_agreed_time_is_reminded_of_nothing_and_nobody_is_told(
+    desk: Desk, arrange: Any, sender: Sender
+) -> None:
+    """Whether the referral has ended since, or not: the reminder is not missing, it is not needed."""
+    case = await arrange()
+    due = await due_text(desk, case)
+    await desk.look("update appointment set status = 'fulfilled' where id = $1", case.appointment_id)
+    await desk.look("update release set status = 'inactive' where id = $1", case.release_id)
+    assert await send_text(sender, due) is Outcome.NOT_SENT
+    assert await state_of(desk, due) == ("cancelled", "appointment_changed")
+    assert await desk.look("select kind from task where subject_id = $1", due.id) == []
 
 
 @pytest.mark.rule("M2")
