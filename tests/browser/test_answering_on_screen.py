@@ -68,7 +68,7 @@ async def plan_texts(worker: Database) -> None:
     """What the worker does every few seconds."""
     async with worker.transaction(Dispatcher()) as session:
         waiting = await unhandled_notices(session)
-    for notice_id, agency_id in waiting:
+    for notice_id, agency_id, _ in waiting:
         async with worker.transaction(Custodian(agency_id)) as session:
             await plan_notice(session, notice_id, now=NOW)
 

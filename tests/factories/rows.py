@@ -25,6 +25,7 @@ _VALUES = {
     "text": "'x'",
     "text[]": "'{x}'",
     "smallint[]": "'{1}'",
+    "uuid[]": "'{}'",
     "bytea": r"'\x00'",
     "jsonb": "'{}'",
     "boolean": "false",

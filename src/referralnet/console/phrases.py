@@ -37,6 +37,18 @@ PLAIN = {
     "contact": "how to reach her",
     "voicemail_ok": "voicemail is safe",
     "immigration_sensitive": "immigration matters to her",
+    # What a job leaves undone, by its name.
+    "plan_texts": "texts about a visit were not planned",
+    "replan_texts": "texts were not moved after her contact plan changed",
+    "read_inbound": "a text from her number was not read",
+    "apply_callbacks": "what became of a text was not noted",
+    "send_texts": "a text was not sent",
+    "sweep_leases": "whether a text was sent is not settled",
+    "settle_unknown": "a text was not found at the carrier",
+    "ask_about_texts": "the carrier was not asked about a text",
+    "expire_releases": "a release that has run out was not ended",
+    "climb_ladders": "nobody was reminded of a referral",
+    "follow_routing": "a routing plan was not followed",
 }
 HAPPENED = {
     "send": "sent",

@@ -97,6 +97,25 @@ class SignInAttempt(Base):
     succeeded: Mapped[bool]
 
 
+class FailingRow(Base):
+    """A row that a job fails on, and whom that leaves something undone for; none once it is handled (failing.py)."""
+
+    __tablename__ = "failing_row"
+
+    job: Mapped[str] = mapped_column(primary_key=True)
+    row_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_kind: Mapped[str]
+    agency_id: Mapped[UUID | None]
+    since: Mapped[datetime]
+    failures: Mapped[int]
+    come_again_at: Mapped[datetime]
+    error: Mapped[str]
+    """The class of what was raised, and none of its words."""
+    told_at: Mapped[datetime | None]
+    """When whoever runs the network was told."""
+
+
 class Task(Base):
     """Something that waits for a person of one agency."""
 

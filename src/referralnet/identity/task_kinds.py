@@ -55,6 +55,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "survivor_stopped_texts": _waits(_COORDINATOR, 24, "agree on another way: she has ended texts"),
     "survivor_asks_for_texts": _waits(_COORDINATOR, 24, "keep her contact plan anew: she wants texts again"),
     "survivor_not_texted": _waits(_COORDINATOR, 4, "tell her yourself: no text could be sent"),
+    "left_undone": _waits(_COORDINATOR, 4, "see to it yourself: the program fails at something again and again"),
     "confirmation_too_late": _waits(_COORDINATOR, 4, "tell her: her confirmation came too late"),
     "text_unsettled": _waits(_COORDINATOR, 4, "ask her: nobody knows whether a text arrived"),
     "reconfirm_contact": _waits(_COORDINATOR, 72, "ask her: her number has to be confirmed before she is texted again"),
@@ -105,6 +106,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
         _NETWORK, 1, "put the account right, or tell the operator: the carrier refuses it, and all texts wait"
     ),
     "carrier_silent": _waits(_NETWORK, 1, "look into it: the carrier gives no clear answer, and all texts wait"),
+    "row_failing": _waits(_NETWORK, 4, "mend it: a job fails on the same row again and again"),
     "carrier_answers": _told(_NETWORK, 24, "take note: the carrier answers again, and texts go out"),
     "text_not_erased": _waits(_COORDINATOR, 24, "tell the operator: the carrier would not erase a text"),
     "key_outlived_release": _waits(

@@ -35,6 +35,10 @@ CARRIER_SILENT = "carrier_silent"
 """The carrier gives no clear answer, and texts wait: for whoever runs the network."""
 CARRIER_ANSWERS = "carrier_answers"
 """It answers again, and texts go out."""
+ROW_FAILING = "row_failing"
+"""A job fails on one row again and again: the subject's kind is the job, its id the row's (failing.py)."""
+LEFT_UNDONE = "left_undone"
+"""What is left undone by that for a survivor of the agency: a coordinator's, and no alarm. The reason is the job."""
 ALARMS = (
     REVEALS_CAPPED,
     ANSWER_LATE,
@@ -44,6 +48,7 @@ ALARMS = (
     ACCOUNT_REFUSED,
     CARRIER_SILENT,
     CARRIER_ANSWERS,
+    ROW_FAILING,
 )
 """For the admins of an agency, who need not have a case role; the policies of `task` name the same."""
 

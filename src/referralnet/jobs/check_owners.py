@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
 
-from referralnet.database.acting import Custodian, Dispatcher
+from referralnet.database.acting import Custodian
+from referralnet.jobs.one_by_one import custody_by_custody
 from referralnet.jobs.work import Work
 from referralnet.referrals.owners import raise_alarms
 
@@ -17,13 +16,16 @@ _log = structlog.get_logger("referralnet.jobs")
 
 async def run(work: Work) -> int:
     """Look in every custody; returns how many were found. It should be none."""
-    async with work.database.transaction(Dispatcher()) as session:
-        agency_ids = (await session.scalars(text("select id from agency order by id"))).all()
-    found: Counter[str] = Counter()
-    for agency_id in agency_ids:
-        custodian = Custodian(UUID(str(agency_id)))
+    problems: set[str] = set()
+
+    async def look(agency_id: UUID) -> int:
+        custodian = Custodian(agency_id)
         async with work.database.transaction(custodian) as session:
-            found.update(one.problem for one in await raise_alarms(session, custodian, work.now()))
+            found = await raise_alarms(session, custodian, work.now())
+        problems.update(one.problem for one in found)
+        return len(found)
+
+    found = await custody_by_custody(work, "check_owners", look)
     if found:
-        _log.error("referrals_without_one_owner", count=found.total(), problems=sorted(found))
-    return found.total()
+        _log.error("referrals_without_one_owner", count=found, problems=sorted(problems))
+    return found

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import structlog
+from collections.abc import Sequence
+from uuid import UUID
 
-from referralnet.database.acting import Custodian, Dispatcher
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from referralnet.database.acting import Custodian
+from referralnet.identity.failing import Row
+from referralnet.jobs.one_by_one import one_by_one
 from referralnet.jobs.work import Work
 from referralnet.referrals.ladder import climb, due_on_ladder
 
-_log = structlog.get_logger("referralnet.jobs")
+_JOB = "climb_ladders"
 
 
 async def run(work: Work) -> int:
     """Take every step that is due; returns how many."""
-    async with work.database.transaction(Dispatcher()) as session:
-        due = await due_on_ladder(session, work.now())
-    taken = 0
-    for referral_id, agency_id in due:
-        if work.stopping.is_set():
-            break
-        try:
-            async with work.database.transaction(Custodian(agency_id)) as session:
-                taken += len(await climb(session, referral_id, work.now()))
-        except Exception as error:  # noqa: BLE001 (one that fails must not keep the others; the next tick tries again)
-            _log.error("ladder_failed", error=type(error).__name__)
-    return taken
+
+    async def look(session: AsyncSession, *, first: int) -> Sequence[tuple[UUID, UUID]]:
+        return await due_on_ladder(session, work.now(), first=first)
+
+    async def take(due: tuple[UUID, UUID]) -> int:
+        referral_id, agency_id = due
+        async with work.database.transaction(Custodian(agency_id)) as session:
+            return len(await climb(session, referral_id, work.now()))
+
+    return await one_by_one(work, _JOB, look, take, row=_row, first=500)
+
+
+def _row(due: tuple[UUID, UUID]) -> Row:
+    referral_id, agency_id = due
+    return Row(_JOB, referral_id, agency_id, "referral", referral_id)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from referralnet.database.acting import Custodian, Dispatcher
-from referralnet.identity.agencies import list_agencies
+from uuid import UUID
+
+from referralnet.database.acting import Custodian
+from referralnet.jobs.one_by_one import custody_by_custody
 from referralnet.jobs.work import Work
 from referralnet.survivors.reconfirming import ask_to_reconfirm
 
 
 async def run(work: Work) -> int:
     """Look in each agency's custody, in a transaction of its own; returns how many tasks were opened."""
-    async with work.database.transaction(Dispatcher()) as session:
-        agencies = await list_agencies(session)
-    opened = 0
-    for agency in agencies:
-        if work.stopping.is_set():
-            break
-        async with work.database.transaction(Custodian(agency.id)) as session:
-            opened += await ask_to_reconfirm(session, agency.id, now=work.now())
-    return opened
+
+    async def ask(agency_id: UUID) -> int:
+        async with work.database.transaction(Custodian(agency_id)) as session:
+            return await ask_to_reconfirm(session, agency_id, now=work.now())
+
+    return await custody_by_custody(work, "reconfirm_contacts", ask)

@@ -7,9 +7,12 @@ from collections import defaultdict
 from uuid import UUID
 
 from referralnet.database.acting import Custodian, Dispatcher
+from referralnet.identity.failing import Row, failing_rows, note_failure
 from referralnet.jobs.work import Work
 from referralnet.partners.delivering import Due, claim, due_deliveries, settle
 from referralnet.partners.posting import Answer
+
+_JOB = "send_webhooks"
 
 
 async def run(work: Work) -> int:
@@ -17,10 +20,12 @@ async def run(work: Work) -> int:
     delivered = 0
     while not work.stopping.is_set():
         async with work.database.transaction(Dispatcher()) as session:
-            due = await due_deliveries(session, now=work.now())
+            pausing = {row_id for row_id, at in (await failing_rows(session, _JOB)).items() if at > work.now()}
+            due = await due_deliveries(session, now=work.now(), first=200 + len(pausing), each=20 + len(pausing))
         of_endpoint: dict[UUID, list[Due]] = defaultdict(list)
         for one in due:
-            of_endpoint[one.webhook_id].append(one)
+            if one.id not in pausing:
+                of_endpoint[one.webhook_id].append(one)
         taken = await asyncio.gather(*(_deliver_in_turn(work, some) for some in of_endpoint.values()))
         delivered += sum(taken)
         if not any(taken):
@@ -32,7 +37,13 @@ async def _deliver_in_turn(work: Work, due: list[Due]) -> int:
     """One after another, until the endpoint does not take one; returns how many it took."""
     taken = 0
     for one in due:
-        answer = None if work.stopping.is_set() else await _deliver(work, one)
+        try:
+            answer = None if work.stopping.is_set() else await _deliver(work, one)
+        except Exception as error:  # noqa: BLE001 (the others are somebody's as well)
+            row = Row(_JOB, one.id, None, "webhook_delivery", one.id)
+            async with work.database.transaction(row.custody) as session:
+                await note_failure(session, row, error, now=work.now())
+            continue
         if answer is not None and not answer.taken:
             break
         taken += answer is not None

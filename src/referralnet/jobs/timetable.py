@@ -29,6 +29,7 @@ from referralnet.jobs import (
     settle_unknown,
     sweep_leases,
     watch_carrier,
+    watch_failing,
 )
 from referralnet.jobs.work import Work
 
@@ -59,6 +60,7 @@ TIMETABLE = (
     Job(apply_callbacks.run, every_seconds=1, wakes_on="carrier_callback"),
     Job(sweep_leases.run, every_seconds=5),
     Job(watch_carrier.run, every_seconds=5),
+    Job(watch_failing.run, every_seconds=10),
     Job(settle_unknown.run, every_seconds=15, at_start=False),
     Job(ask_about_texts.run, every_seconds=60 * 60, at_start=False),
     Job(climb_ladders.run, every_seconds=30),

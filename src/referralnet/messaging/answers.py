@@ -86,6 +86,18 @@ def beyond_the_opening(text: str) -> str:
     return next((beyond for forms in _forms() if (beyond := forms.beyond(folded)) is not None), "")
 
 
+def says_more(text: str) -> bool:
+    """Whether a text says anything beside the words by which it is understood, as "stop, he is here" does."""
+    folded = fold(text)
+    if any(folded in forms.exact for forms in _forms()):
+        return False
+    left = f" {folded} "
+    for phrase in sorted((phrase for forms in _forms() for phrase in forms.phrases + forms.openings), key=len)[::-1]:
+        left = left.replace(f" {phrase} ", " ")
+    fuzzy = tuple(word for forms in _forms() for word in forms.fuzzy)
+    return not all(_nearly(word, fuzzy) for word in left.split())
+
+
 def meant_with_a_phrase(text: str) -> tuple[Answer, str] | None:
     """What a text asks for if the words after its first ones are a code phrase, and these words, folded.
 
@@ -109,6 +121,8 @@ def _read(text: str) -> tuple[Answer, str]:
         # Before the phrases: it ends texts as well, and whatever else is in it, a person reads.
         lambda forms: forms.beyond(folded) is not None,
         lambda forms: any(f" {phrase} " in padded for phrase in forms.phrases),
+        # "Stop he is here": whatever follows, a person reads (says_more).
+        lambda forms: folded.partition(" ")[0] in forms.fuzzy,
         lambda forms: _nearly(folded, forms.fuzzy),
     )
     for way in ways:

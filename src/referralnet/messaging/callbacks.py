@@ -11,8 +11,6 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.database.acting import Dispatcher
-from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.identity.tasks import settle_tasks
@@ -80,20 +78,12 @@ async def unhandled_callbacks(session: AsyncSession, *, first: int = 500) -> Seq
     ]
 
 
-async def handle_callbacks(database: Database, *, keyring: Keyring, now: datetime) -> int:
-    """Apply every waiting report. Returns how many were handled; one whose text is being sent right now waits its
-    turn.
-    """
-    async with database.transaction(Dispatcher()) as session:
-        waiting = await unhandled_callbacks(session)
-    handled = 0
-    for stored in waiting:
-        async with database.transaction(stored.text.custody) as session:
-            if not await apply_report(session, stored.text, stored.report, keyring=keyring, now=now):
-                continue
-            await session.execute(update(CarrierCallback).where(CarrierCallback.id == stored.id).values(handled_at=now))
-            handled += 1
-    return handled
+async def handle_callback(session: AsyncSession, stored: StoredReport, *, keyring: Keyring, now: datetime) -> bool:
+    """Apply a waiting report in the custody of its text; False where the text is being sent right now: it waits."""
+    if not await apply_report(session, stored.text, stored.report, keyring=keyring, now=now):
+        return False
+    await session.execute(update(CarrierCallback).where(CarrierCallback.id == stored.id).values(handled_at=now))
+    return True
 
 
 async def forget_callbacks(session: AsyncSession, *, now: datetime) -> int:

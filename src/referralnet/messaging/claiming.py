@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import structlog
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,10 +15,11 @@ from referralnet.database.direct import fetch_all
 from referralnet.encryption.data_keys import load_data_key
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.sealing import DataKey, open_sealed, seal
+from referralnet.identity.failing import Row, note_failure
 from referralnet.messaging.asking_again import why_not_ask_again
 from referralnet.messaging.contacts import Contact
 from referralnet.messaging.digest import why_no_digest
-from referralnet.messaging.outbox import Claim, DueText, Turn, tell_a_person
+from referralnet.messaging.outbox import Claim, DueText, Turn, put_off, tell_a_person
 from referralnet.messaging.permission import Withheld, why_not
 from referralnet.messaging.planning import Occurrence
 from referralnet.messaging.replanning import is_to_be_replanned
@@ -34,7 +34,6 @@ SETTLED_ELSEWHERE = frozenset({Withheld.APPOINTMENT_CHANGED, Withheld.PLAN_CHANG
 NOT_SENT_TASK = "survivor_not_texted"
 # A text whose plan has changed waits so long for jobs/replan_texts.py, which looks as often.
 _MOVES_WITHIN = timedelta(seconds=5)
-_log = structlog.get_logger("referralnet.messaging")
 
 
 def to_place(text_id: UUID) -> str:
@@ -94,13 +93,14 @@ async def _judge(session: AsyncSession, taken: Taken, keyring: Keyring, now: dat
     try:
         letter = await _writer_of(taken)(session, taken, keyring, now)
     except Exception as error:  # noqa: BLE001 (whatever it is about this one, those beside it are somebody's as well)
-        _log.error("text_not_judged", text=str(taken.id), exc_info=error)
-        await _leave_for_now(session, taken, now)
+        row = Row("send_texts", taken.id, taken.agency_id, "text_message", taken.id)
+        failure = await note_failure(session, row, error, now=now)
+        await put_off(session, taken.id, until=failure.come_again_at)
         return None
     if isinstance(letter, _Letter):
         return letter
     if letter is Withheld.WINDOW_GONE and now < taken.send_before and await _moves_soon(session, taken):
-        await _leave_for_now(session, taken, now)
+        await put_off(session, taken.id, until=now + _MOVES_WITHIN)
     else:
         await _withhold(session, taken, letter, now)
     return None
@@ -139,16 +139,6 @@ def _writer_of(taken: Taken) -> Callable[..., Awaitable[_Letter | Withheld]]:
 
 async def _moves_soon(session: AsyncSession, taken: Taken) -> bool:
     return taken.survivor_id is not None and await is_to_be_replanned(session, taken.survivor_id)
-
-
-async def _leave_for_now(session: AsyncSession, taken: Taken, now: datetime) -> None:
-    """So that the next of its custody is not kept back by it."""
-    await session.execute(
-        update(TextMessage)
-        .where(TextMessage.id == taken.id)
-        .values(claimable_at=now + _MOVES_WITHIN)
-        .execution_options(synchronize_session=False)
-    )
 
 
 async def _written(_session: AsyncSession, taken: Taken, keyring: Keyring, now: datetime) -> _Letter | Withheld:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ from referralnet.messaging.answers import (
     beyond_the_opening,
     language_of,
     meant_with_a_phrase,
+    says_more,
     understand,
 )
 from referralnet.messaging.cancelling import cancel_texts
@@ -27,10 +28,10 @@ from referralnet.messaging.carriers import Keyword, Written
 from referralnet.messaging.claiming import NETWORK_KEY, to_place
 from referralnet.messaging.planning import Occurrence
 from referralnet.messaging.policy import URGENT
-from referralnet.messaging.proving import Proof, plans_of_number, proof_of
+from referralnet.messaging.proving import NumberedPlan, Proof, plans_of_number, proof_of, says_beside_phrase
 from referralnet.messaging.receiving import open_inbound
 from referralnet.messaging.scheduling import segments_at_most
-from referralnet.messaging.suppressing import is_suppressed, lift, suppress
+from referralnet.messaging.suppressing import end_hold, hold_while_unread, is_suppressed, lift, suppress
 from referralnet.messaging.tables import InboundText, TextMessage, TextState
 from referralnet.messaging.wording import Message
 from referralnet.messaging.words import keep_words
@@ -42,8 +43,8 @@ _TASKS = {
     Answer.UNSAFE: "survivor_unsafe",
     Answer.CALL_ME: "survivor_asks_for_call",
     Answer.OPT_IN: "survivor_asks_for_texts",
-    Answer.UNCLEAR: "survivor_wrote",
 }
+_WROTE_TASK = "survivor_wrote"
 _HEARD = {Keyword.OPT_IN: Answer.OPT_IN, Keyword.HELP: Answer.HELP}
 _ON_THE_PHONE = (TextState.ACCEPTED, TextState.SENT, TextState.DELIVERED, TextState.UNKNOWN)
 _ASKING = (
@@ -69,9 +70,16 @@ class Received:
     if_proven: Answer | None = None
     """What a text that is otherwise unclear asks for, where the words beyond are her code phrase."""
     words: str = field(default="", repr=False)
-    """All of a text that a person has to read."""
+    """All of a text in which there is anything that a person has to read, whatever else it asks for."""
     is_answered: bool = False
     """The carrier has answered it already: a second answer would be one too many."""
+    waits_in: tuple[UUID, ...] | None = None
+    """The custodies that failed to handle it, where it was tried before."""
+
+    @property
+    def stops_number(self) -> bool:
+        """Whether it ends all texts to its number, whoever holds it in custody."""
+        return self.answer in (Answer.OPT_OUT, Answer.END_EVERYTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +109,51 @@ async def waiting_inbound(session: AsyncSession, *, first: int = 200) -> Sequenc
     return (await session.scalars(waiting.order_by(InboundText.received_at, InboundText.id).limit(first))).all()
 
 
-async def take_inbound(session: AsyncSession, keyring: Keyring, inbound_id: UUID, *, now: datetime) -> Received | None:
-    """Lock one text and say what it means; None where another worker has it. Handled when this transaction commits."""
+async def take_inbound(session: AsyncSession, keyring: Keyring, inbound_id: UUID) -> Received | None:
+    """Lock one text and say what it means; None where another worker has it."""
     waiting = select(InboundText).where(InboundText.id == inbound_id, InboundText.handled_at.is_(None))
     row = (await session.scalars(waiting.with_for_update(skip_locked=True))).one_or_none()
     if row is None:
         return None
     number, body = open_inbound(keyring, row)
     assert row.from_lookup is not None, "what waits is not erased"
-    await session.execute(update(InboundText).where(InboundText.id == inbound_id).values(handled_at=now))
     handled = Keyword(row.handled_by_carrier) if row.handled_by_carrier else None
-    return _received(row.id, row.from_lookup, Written(row.carrier_sid, number, body, handled), row.received_at)
+    written = Written(row.carrier_sid, number, body, handled)
+    waits_in = None if row.waits_in is None else tuple(row.waits_in)
+    return replace(_received(row.id, row.from_lookup, written, row.received_at), waits_in=waits_in)
+
+
+async def settle_inbound(session: AsyncSession, received: Received, *, now: datetime) -> None:
+    """Every custody, and the number as such, has done what the text says."""
+    handled = update(InboundText).where(InboundText.id == received.id).values(handled_at=now, waits_in=None)
+    await session.execute(handled)
+    await end_hold(session, received.phone_lookup)
+
+
+async def leave_inbound(session: AsyncSession, received: Received, waits_in: Sequence[UUID], *, now: datetime) -> None:
+    """These custodies failed to handle a text: it comes again for them alone. What the others did is not done twice:
+    a person may have changed it since.
+
+    Where she is unsafe, nothing is texted to the number until each of them knows.
+    """
+    await session.execute(
+        update(InboundText).where(InboundText.id == received.id).values(waits_in=list(waits_in) or None)
+    )
+    if received.answer is Answer.UNSAFE:
+        await hold_while_unread(session, received.phone_lookup, now=now)
+
+
+async def hold_number_of(session: AsyncSession, inbound_id: UUID, *, now: datetime) -> None:
+    """Text nothing to the number of a text that came in and cannot be handled, until it is."""
+    lookup = await number_of_inbound(session, inbound_id)
+    if lookup is not None:
+        await hold_while_unread(session, lookup, now=now)
+
+
+async def number_of_inbound(session: AsyncSession, inbound_id: UUID) -> bytes | None:
+    """The hash of the number of a text that waits."""
+    waiting = select(InboundText.from_lookup).where(InboundText.id == inbound_id, InboundText.handled_at.is_(None))
+    return await session.scalar(waiting)
 
 
 def _received(inbound_id: UUID, lookup: bytes, written: Written, received_at: datetime) -> Received:
@@ -129,9 +171,14 @@ def _received(inbound_id: UUID, lookup: bytes, written: Written, received_at: da
         received_at,
         beyond,
         if_proven,
-        words=body if answer is Answer.UNCLEAR else "",
+        words=body if answer is Answer.UNCLEAR or _says_more(written) else "",
         is_answered=written.handled is not None,
     )
+
+
+def _says_more(written: Written) -> bool:
+    # One word that the carrier has acted upon is a keyword of its own settings, in whichever language.
+    return says_more(written.body) and (written.handled is None or len(written.body.split()) > 1)
 
 
 def _with_carrier(read: Answer, handled: Keyword | None) -> Answer:
@@ -141,15 +188,16 @@ def _with_carrier(read: Answer, handled: Keyword | None) -> Answer:
     return _HEARD[handled] if handled is not None and read is Answer.UNCLEAR else read
 
 
+async def stop_number(session: AsyncSession, keyring: Keyring, received: Received, *, now: datetime) -> None:
+    """Suppress the number of a text that ends texts, whoever holds it in custody, and confirm it once."""
+    if await suppress(session, received.phone_lookup, via="text", now=received.received_at):
+        await _reply(session, keyring, received, Message.OPT_OUT_CONFIRMATION, now)
+
+
 async def answer_number(session: AsyncSession, keyring: Keyring, received: Received, *, now: datetime) -> None:
-    """What holds for a number whoever knows it: suppression, and the one reply that known and unknown numbers get
-    alike.
-    """
-    if received.answer in (Answer.OPT_OUT, Answer.END_EVERYTHING):
-        if await suppress(session, received.phone_lookup, via="text", now=now):
-            await _reply(session, keyring, received, Message.OPT_OUT_CONFIRMATION, now)
-    elif received.answer is Answer.OPT_IN:
-        await lift(session, received.phone_lookup)
+    """What else holds for a number whoever knows it, and the one reply that known and unknown numbers get alike."""
+    if received.answer is Answer.OPT_IN:
+        await lift(session, received.phone_lookup, written_at=received.received_at)
     elif received.answer is Answer.HELP and not await is_suppressed(session, received.phone_lookup):
         await _reply(session, keyring, received, Message.HELP_REPLY, now)
 
@@ -173,7 +221,7 @@ async def answer_in_custody(
             proof = await proof_of(session, keyring, plan, received.beyond)
         if received.if_proven is not None and proof is Proof.GIVEN:
             answer = received.if_proven
-        if answer is Answer.UNCLEAR:
+        if await _is_to_be_read(session, keyring, plan, received, answer):
             await keep_words(
                 session,
                 keyring,
@@ -183,6 +231,7 @@ async def answer_in_custody(
                 words=received.words,
                 received_at=received.received_at,
             )
+            await task_about(session, agency_id, _WROTE_TASK, plan.survivor_id, now=now)
         if reason := _PAUSES.get(answer):
             await pause_texts(session, plan.id, plan.survivor_id, reason, now)
         if answer is Answer.OPT_IN:
@@ -194,6 +243,16 @@ async def answer_in_custody(
             reason = str(proof) if answer is Answer.OPT_IN else None
             await task_about(session, agency_id, kind, plan.survivor_id, reason=reason, now=now)
     return Effect(tuple(asked), starts)
+
+
+async def _is_to_be_read(
+    session: AsyncSession, keyring: Keyring, plan: NumberedPlan, received: Received, answer: Answer
+) -> bool:
+    """Whether she wrote anything beside what is done about it: "stop, he is here" is a STOP, and was said to people."""
+    if answer is Answer.END_EVERYTHING:
+        # What follows is her code phrase, as agreed, or more than that.
+        return received.words != "" and await says_beside_phrase(session, keyring, plan, received.beyond)
+    return answer is Answer.UNCLEAR or (received.if_proven is None and received.words != "")
 
 
 async def task_about(

@@ -182,6 +182,12 @@ async def come_again(session: AsyncSession, claim: Claim, *, retry_after_seconds
     await move(session, claim, TextState.SCHEDULED, now=now, claimable_at=now + timedelta(seconds=pause_seconds))
 
 
+async def put_off(session: AsyncSession, text_id: UUID, *, until: datetime) -> None:
+    """Let a text that was never claimed wait, so that the next of its custody is not kept back by it."""
+    waiting = update(TextMessage).where(TextMessage.id == text_id, TextMessage.state == TextState.SCHEDULED)
+    await session.execute(waiting.values(claimable_at=until).execution_options(synchronize_session=False))
+
+
 async def lapsed_leases(session: AsyncSession, *, now: datetime, first: int = 500) -> Sequence[DueText]:
     """Claims nobody answers for any more; for the dispatcher."""
     columns = select(TextMessage.id, TextMessage.agency_id)

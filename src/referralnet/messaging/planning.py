@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -55,11 +55,19 @@ class Told:
     at: datetime | None = None
 
 
-async def unhandled_notices(session: AsyncSession, *, first: int = 200) -> Sequence[tuple[UUID, UUID]]:
-    """(notice id, custodian agency id) of what waits, oldest first; for the dispatcher."""
-    columns = select(Notice.id, Notice.agency_id).where(Notice.handled_at.is_(None))
+class WaitingNotice(NamedTuple):
+    """A notice that waits, its custodian, and what it is about."""
+
+    id: UUID
+    agency_id: UUID
+    referral_id: UUID
+
+
+async def unhandled_notices(session: AsyncSession, *, first: int = 200) -> Sequence[WaitingNotice]:
+    """What waits, oldest first; for the dispatcher."""
+    columns = select(Notice.id, Notice.agency_id, Notice.referral_id).where(Notice.handled_at.is_(None))
     rows = await session.execute(columns.order_by(Notice.created_at, Notice.id).limit(first))
-    return [(row.id, row.agency_id) for row in rows]
+    return [WaitingNotice(*row) for row in rows]
 
 
 async def plan_notice(session: AsyncSession, notice_id: UUID, *, now: datetime) -> int:

@@ -47,12 +47,25 @@ async def proof_of(session: AsyncSession, keyring: Keyring, plan: NumberedPlan, 
     """What the words beyond the answer itself prove, in the plan's custody. Whoever was erased proves nothing."""
     if plan.code_phrase_sealed is None:
         return Proof.NONE_AGREED
+    phrase = await _phrase(session, keyring, plan, plan.code_phrase_sealed)
+    return Proof.GIVEN if phrase is not None and holds_phrase(beyond, phrase) else Proof.MISSING
+
+
+async def says_beside_phrase(session: AsyncSession, keyring: Keyring, plan: NumberedPlan, beyond: str) -> bool:
+    """Whether the words beyond the answer itself hold anything but her code phrase."""
+    phrase = None
+    if plan.code_phrase_sealed is not None:
+        phrase = await _phrase(session, keyring, plan, plan.code_phrase_sealed)
+    said = f" {fold(beyond)} "
+    return bool((said if phrase is None else said.replace(f" {fold(phrase)} ", " ")).strip())
+
+
+async def _phrase(session: AsyncSession, keyring: Keyring, plan: NumberedPlan, sealed: bytes) -> str | None:
     try:
         key = await load_survivor_key(session, keyring, plan.survivor_id)
     except KeyGone:
-        return Proof.MISSING
-    phrase = open_field(key, ContactPlan.code_phrase_sealed, plan.id, plan.code_phrase_sealed)
-    return Proof.GIVEN if holds_phrase(beyond, phrase) else Proof.MISSING
+        return None
+    return open_field(key, ContactPlan.code_phrase_sealed, plan.id, sealed)
 
 
 def holds_phrase(beyond: str, phrase: str) -> bool:

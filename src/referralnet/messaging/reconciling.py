@@ -36,47 +36,39 @@ class _Unsettled:
     unknown_since: datetime
 
 
-async def tell_of_unknown(sender: Sender) -> int:
-    """Open a task for each unknown text that nobody was told of (one that a withdrawal found in a dead worker's
-    hands).
+async def untold_texts(session: AsyncSession, *, now: datetime, first: int = 200) -> Sequence[DueText]:
+    """Unknown texts that nobody was told of: those that a withdrawal found in a dead worker's hands. For the
+    dispatcher.
     """
-    now = sender.clock.now()
-    async with sender.database.transaction(Dispatcher()) as session:
-        untold = await _unknown(session, TextMessage.told_at.is_(None), TextMessage.state_at < now - _LIST_LAG)
-    for text in untold:
-        async with sender.database.transaction(text.custody) as session:
-            still = update(TextMessage).where(TextMessage.id == text.id, TextMessage.state == TextState.UNKNOWN)
-            told = await session.scalar(still.values(told_at=now).returning(TextMessage.id))
-            if told is not None:
-                await outbox.tell_a_person(
-                    session, text.agency_id, outbox.UNSETTLED_TASK, text.id, "interrupted", now=now
-                )
-    return len(untold)
+    return await _unknown(session, first, TextMessage.told_at.is_(None), TextMessage.state_at < now - _LIST_LAG)
 
 
-async def settle_by_listing(sender: Sender, *, unlisted_seconds: float) -> int:
-    """Look each unknown text up in the carrier's list: found, it is with the carrier; missing for long, it never was.
+async def tell_of_one_unknown(session: AsyncSession, text: DueText, *, now: datetime) -> None:
+    """Open a task for an unknown text, in its custody."""
+    still = update(TextMessage).where(TextMessage.id == text.id, TextMessage.state == TextState.UNKNOWN)
+    if await session.scalar(still.values(told_at=now).returning(TextMessage.id)) is not None:
+        await outbox.tell_a_person(session, text.agency_id, outbox.UNSETTLED_TASK, text.id, "interrupted", now=now)
+
+
+async def texts_to_look_up(session: AsyncSession, *, now: datetime, first: int = 200) -> Sequence[DueText]:
+    """Unknown texts that may stand in the carrier's list, for the dispatcher."""
+    # Without a number there is nothing to look for any more.
+    return await _unknown(session, first, TextMessage.state_at < now - _LIST_LAG, TextMessage.to_sealed.is_not(None))
+
+
+async def settle_by_listing(sender: Sender, text: DueText, *, unlisted_seconds: float) -> int:
+    """Look an unknown text up in the carrier's list: found, it is with the carrier; missing for long, it never was.
 
     Args:
         unlisted_seconds: after so long an unlisted text is settled as failed; the person who was told decides what
         to do.
 
     Returns:
-        how many were settled; none where the carrier has no list, and its reports alone settle.
+        1 where it was settled.
     """
-    if not sender.carrier.lists:
-        return 0
-    async with sender.database.transaction(Dispatcher()) as session:
-        settled_before = sender.clock.now() - _LIST_LAG
-        # Without a number there is nothing to look for any more.
-        unknown = await _unknown(session, TextMessage.state_at < settled_before, TextMessage.to_sealed.is_not(None))
-    settled = 0
-    for text in unknown:
-        async with sender.database.transaction(text.custody) as session:
-            unsettled = await _open(session, text, sender.keyring)
-        if unsettled is not None:
-            settled += await _settle(sender, unsettled, unlisted_seconds)
-    return settled
+    async with sender.database.transaction(text.custody) as session:
+        unsettled = await _open(session, text, sender.keyring)
+    return 0 if unsettled is None else await _settle(sender, unsettled, unlisted_seconds)
 
 
 async def alike_at_carrier(sender: Sender, text: DueText) -> Sequence[RemoteText]:
@@ -90,9 +82,9 @@ async def alike_at_carrier(sender: Sender, text: DueText) -> Sequence[RemoteText
     return [] if unsettled is None else await _alike(sender, unsettled)
 
 
-async def _unknown(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[DueText]:
+async def _unknown(session: AsyncSession, first: int, *where: ColumnElement[bool]) -> Sequence[DueText]:
     columns = select(TextMessage.id, TextMessage.agency_id).where(TextMessage.state == TextState.UNKNOWN, *where)
-    rows = await session.execute(columns.order_by(TextMessage.state_at).limit(200))
+    rows = await session.execute(columns.order_by(TextMessage.state_at).limit(first))
     return [DueText(row.id, row.agency_id) for row in rows]
 
 

@@ -9,9 +9,8 @@ from datetime import datetime
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.database.acting import Dispatcher
 from referralnet.messaging.callbacks import apply_report
-from referralnet.messaging.carriers import Ambiguous, Busy, Report
+from referralnet.messaging.carriers import Ambiguous, Report
 from referralnet.messaging.delivery import NO_LAST_WORD
 from referralnet.messaging.outbox import DueText
 from referralnet.messaging.permit import may_send
@@ -24,34 +23,37 @@ _WITHOUT_LAST_WORD = (TextState.ACCEPTED, TextState.SENT)
 
 
 @dataclass(frozen=True, slots=True)
-class _Silent:
+class Silent:
+    """A text that was taken, and what the carrier calls it."""
+
     text: DueText
     sid: str
 
 
-async def ask_about_silent(sender: Sender) -> int:
-    """Ask about each silent text once a day, until nothing more is expected of it; returns of how many it learnt more.
+async def ask_about_silent(sender: Sender, silent: Silent) -> bool:
+    """Ask about a silent text; returns whether more is known of it now.
 
     Where the carrier cannot be asked, or says nothing final either, the people who sent the text read just that. Asking
-    twice does no harm, so nothing is claimed. A database that was restored elsewhere asks nothing (M11).
+    twice does no harm, so nothing is claimed.
+
+    Raises:
+        Busy: the carrier asks to come again later.
     """
-    now = sender.clock.now()
-    async with sender.database.transaction(Dispatcher()) as session:
-        silent = await _silent(session, now) if await may_send(session) else ()
-    settled = 0
-    for one in silent:
-        try:
-            report = await _ask(sender, one.sid)
-        except Busy:
-            break
-        except Ambiguous:
-            continue
-        async with sender.database.transaction(one.text.custody) as session:
-            settled += await _settle(session, sender, one, report, now)
-    return settled
+    try:
+        report = await _ask(sender, silent.sid)
+    except Ambiguous:
+        return False
+    async with sender.database.transaction(silent.text.custody) as session:
+        return await _settle(session, sender, silent, report, sender.clock.now())
 
 
-async def _silent(session: AsyncSession, now: datetime) -> Sequence[_Silent]:
+async def silent_texts(session: AsyncSession, *, now: datetime, first: int = AT_ONCE_MAX) -> Sequence[Silent]:
+    """What is to be asked about today, for the dispatcher: each once a day, until nothing more is expected of it.
+
+    A database that was restored elsewhere asks nothing (M11).
+    """
+    if not await may_send(session):
+        return ()
     not_today = or_(TextMessage.asked_about_at.is_(None), TextMessage.asked_about_at < now - ASKED_ABOUT_AFTER)
     rows = await session.execute(
         select(TextMessage.id, TextMessage.agency_id, TextMessage.carrier_sid)
@@ -63,9 +65,9 @@ async def _silent(session: AsyncSession, now: datetime) -> Sequence[_Silent]:
             not_today,
         )
         .order_by(TextMessage.state_at)
-        .limit(AT_ONCE_MAX)
+        .limit(first)
     )
-    return [_Silent(DueText(row.id, row.agency_id), row.carrier_sid) for row in rows]
+    return [Silent(DueText(row.id, row.agency_id), row.carrier_sid) for row in rows]
 
 
 async def _ask(sender: Sender, sid: str) -> Report | None:
@@ -75,7 +77,7 @@ async def _ask(sender: Sender, sid: str) -> Report | None:
     return None if remote is None or remote.state is None else Report(sid, remote.state, remote.error_code)
 
 
-async def _settle(session: AsyncSession, sender: Sender, one: _Silent, report: Report | None, now: datetime) -> bool:
+async def _settle(session: AsyncSession, sender: Sender, one: Silent, report: Report | None, now: datetime) -> bool:
     mine = update(TextMessage).where(TextMessage.id == one.text.id)
     before = await session.scalar(select(TextMessage.state).where(TextMessage.id == one.text.id))
     if report is not None and not await apply_report(session, one.text, report, keyring=sender.keyring, now=now):

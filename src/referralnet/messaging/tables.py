@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import SmallInteger
+from sqlalchemy import SmallInteger, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -139,6 +139,8 @@ class InboundText(Base):
     body_sealed: Mapped[bytes | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
+    waits_in: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid(as_uuid=True)))
+    """The custodies that failed to handle it: all others are done with it, and so is the number as such."""
     carrier_erased_at: Mapped[datetime | None]
     erase_tried_at: Mapped[datetime | None]
 

@@ -38,6 +38,7 @@ READ_BY_IDLE_WORKER = {
     "public.notice": "which agency has something to do",
     "public.referral": "which have waited too long; the columns of the need are not granted",
     "public.referral_event": "what happened when, in codes",
+    "public.failing_row": "which rows a job fails on, and whose they are, by their ids",
     "public.suppression": "hashes of numbers that said STOP",
     "public.survivor_word": "which are old enough to be forgotten; their words and whose they are, are not granted",
     "public.text_message": "what is due and whose it is; number and body are sealed under a key of the custody",

@@ -119,7 +119,7 @@ class Desk:
         planned = 0
         async with self.worker.transaction(Dispatcher()) as session:
             waiting = await unhandled_notices(session)
-        for notice_id, agency_id in waiting:
+        for notice_id, agency_id, _ in waiting:
             async with self.worker.transaction(Custodian(agency_id)) as session:
                 planned += await plan_notice(session, notice_id, now=self.clock.now())
         return planned

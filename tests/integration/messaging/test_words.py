@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from referralnet.clock import FixedClock
-from referralnet.database.acting import AgencyKind, Member, Nobody, Role
+from referralnet.database.acting import AgencyKind, Custodian, Member, Nobody, Role
 from referralnet.errors import NotFound, NotPermitted
 from referralnet.identity.step_up import StepUpNeeded
 from referralnet.jobs import erase_texts, read_inbound
@@ -21,6 +21,8 @@ from referralnet.messaging.policy import WORDS_KEPT_FOR
 from referralnet.messaging.receiving import keep_inbound
 from referralnet.messaging.sending import Sender
 from referralnet.messaging.words import Words, read_words
+from referralnet.survivors.sealed_fields import load_survivor_key, seal_field
+from referralnet.survivors.tables import ContactPlan
 from tests.factories.messaging import Case, add_member, superuser
 from tests.integration.messaging.conftest import Desk
 
@@ -112,3 +114,53 @@ async def test_her_words_are_forgotten_after_their_time(
     clock.advance(timedelta(seconds=1))
     await erase_texts.run(work)
     assert await read(desk, work, fresh(desk, case.coordinator), case) == []
+
+
+@pytest.mark.rule("M4", "U1")
+@pytest.mark.parametrize(
+    ("body", "task"),
+    [
+        ("STOP he is here", "survivor_stopped_texts"),
+        ("Basta, él está aquí conmigo", "survivor_stopped_texts"),
+        ("not safe, he found the phone", "survivor_unsafe"),
+        ("end all he found the phone", "survivor_may_end_consent"),
+    ],
+)
+async def test_what_she_writes_beside_a_stop_stops_and_is_read_by_her_coordinators(
+    desk: Desk, arrange: Any, work: Work, body: str, task: str
+) -> None:
+    case = await arrange()
+    await desk.tell(case)
+    await desk.plan()
+    await write(desk, work, case.phone, body)
+    assert {state for _, state in await desk.texts(case)} == {"cancelled"}
+    assert sorted(await desk.tasks(case.agency_id)) == sorted([("survivor_wrote", None), (task, None)])
+    assert [one.words for one in await read(desk, work, fresh(desk, case.coordinator), case)] == [body]
+    replies = await desk.look("select kind from text_message where survivor_id is null and created_at = $1",
+                              desk.clock.now())  # fmt: skip
+    assert {row["kind"] for row in replies} <= {"opt_out_confirmation"}, "and nothing is answered to it"
+    await desk.alter("delete from text_message")
+
+
+@pytest.mark.rule("M4")
+@pytest.mark.parametrize("body", ["STOP", "please stop", "stpo", "no más mensajes"])
+async def test_a_bare_stop_is_no_words_to_read(desk: Desk, arrange: Any, work: Work, body: str) -> None:
+    case = await arrange()
+    await write(desk, work, case.phone, body)
+    assert await desk.tasks(case.agency_id) == [("survivor_stopped_texts", None)]
+    assert await desk.look("select id from survivor_word where survivor_id = $1", case.survivor_id) == []
+
+
+@pytest.mark.rule("C4")
+async def test_her_code_phrase_behind_the_words_that_end_everything_is_no_message(
+    desk: Desk, arrange: Any, work: Work
+) -> None:
+    case = await arrange()
+    async with desk.worker.transaction(Custodian(case.agency_id)) as session:
+        key = await load_survivor_key(session, work.keyring, case.survivor_id)
+    sealed = seal_field(key, ContactPlan.code_phrase_sealed, case.plan_id, "blue heron")
+    await desk.alter("update contact_plan set code_phrase_sealed = $2 where id = $1", case.plan_id, sealed)
+    await write(desk, work, case.phone, "End all blue heron")
+    assert ("survivor_wrote", None) not in await desk.tasks(case.agency_id)
+    await write(desk, work, case.phone, "End all blue heron, he is at the door")
+    assert ("survivor_wrote", None) in await desk.tasks(case.agency_id)

@@ -52,7 +52,7 @@ async def told(
     await run(app, network.intake, visiting.schedule_visit, two.sent.id, **visit, now=now)
     async with worker.transaction(Dispatcher()) as session:
         waiting = await unhandled_notices(session)
-    for notice_id, agency_id in waiting:
+    for notice_id, agency_id, _ in waiting:
         async with worker.transaction(Custodian(agency_id)) as session:
             await plan_notice(session, notice_id, now=now)
     return two

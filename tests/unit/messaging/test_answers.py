@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from referralnet.messaging.answers import Answer, beyond_the_opening, language_of, meant_with_a_phrase, understand
+from referralnet.messaging.answers import (
+    Answer,
+    beyond_the_opening,
+    language_of,
+    meant_with_a_phrase,
+    says_more,
+    understand,
+)
 
 STOPS = (
     "STOP", "stop", "Stop.", "stop please", "please stop", "STOPALL", "quit", "END", "revoke", "opt out",
@@ -88,3 +95,15 @@ def test_a_text_may_hold_a_code_phrase_after_what_it_asks_for(body: str, meant: 
 @pytest.mark.rule("M4")
 def test_a_stop_beside_a_phrase_is_a_stop() -> None:
     assert understand("start the engine, no, please stop texting") is Answer.OPT_OUT
+
+
+@pytest.mark.rule("M4")
+@pytest.mark.parametrize("body", ["STOP he is here", "Stop! my husband reads this", "alto, él ya sabe todo de esto"])
+def test_a_text_that_begins_with_stop_is_one_whatever_follows_and_says_more(body: str) -> None:
+    assert understand(body) is Answer.OPT_OUT
+    assert says_more(body)
+
+
+@pytest.mark.parametrize("body", ["STOP", "Please stop!", "stpo", "1", "end all", "no es seguro", "STOP STOP"])
+def test_the_words_by_which_a_text_is_understood_say_nothing_more(body: str) -> None:
+    assert not says_more(body)
