@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from referralnet.console.pages import (
+    accounting,
     asking,
     blocks,
     consenting,
@@ -17,6 +18,7 @@ from referralnet.console.pages import (
     person,
     record,
     releases,
+    renewing,
     sending,
     two_people,
 )
@@ -49,6 +51,7 @@ _PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/people/{handle}/end", "GET", ending.show_all),
     ("/people/{handle}/end", "POST", ending.end_all),
     ("/people/{handle}/way", "POST", person.hand_over),
+    ("/people/{handle}/told", "GET", accounting.show),
     ("/people/{handle}/paper", "POST", papers.of_accounting),
     ("/needs/{handle}/close", "POST", needs.close),
     ("/needs/{handle}/services", "GET", matches.show),
@@ -59,6 +62,9 @@ _PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/releases/{handle}", "GET", releases.show),
     ("/releases/{handle}", "POST", releases.sign),
     ("/releases/{handle}/decline", "POST", releases.decline),
+    ("/releases/{handle}/renew", "GET", renewing.show),
+    ("/releases/{handle}/renew", "POST", renewing.propose),
+    ("/releases/{handle}/in-error", "POST", ending.end_in_error),
     ("/releases/{handle}/smaller", "GET", ending.show_smaller),
     ("/releases/{handle}/smaller", "POST", ending.make_smaller),
     ("/releases/{handle}/end", "GET", ending.show_one),

@@ -14,6 +14,7 @@ from referralnet.console.pages import (
     planning,
     referral,
     scheduling,
+    sharing,
     tasks,
     texts,
 )
@@ -27,6 +28,8 @@ _PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/requests/{handle}/released", "POST", opening.released),
     ("/requests/{handle}/notes", "POST", opening.notes),
     ("/requests/{handle}/note", "POST", opening.write),
+    ("/requests/{handle}/share", "POST", sharing.share),
+    ("/requests/{handle}/update", "POST", sharing.update),
     ("/requests/{handle}/{step}", "POST", answering.take),
     ("/plans/{handle}", "GET", planning.show),
     ("/plans/{handle}/{step}", "POST", planning.change),

@@ -75,6 +75,7 @@ class Told(StrEnum):
     ACT_CONFIRMED = "act_confirmed"
     ACT_TAKEN_BACK = "act_taken_back"
     RELEASE_IN_ERROR = "release_in_error"
+    SHARED = "shared"
 
 
 SENTENCES = {
@@ -140,6 +141,7 @@ SENTENCES = {
     Told.ACT_CONFIRMED: "Confirmed, and done.",
     Told.ACT_TAKEN_BACK: "The proposal is taken back. Nothing was done.",
     Told.RELEASE_IN_ERROR: "It has ended, as entered in error, with what stood on it.",
+    Told.SHARED: "The service can read it now, under her release.",
 }
 
 

@@ -26,7 +26,7 @@ from referralnet.identity.profiles import own_profile
 from referralnet.referrals.cases import open_under, referrals_for
 from referralnet.referrals.lifecycle import ENDS
 from referralnet.referrals.succeeding import narrow_release
-from referralnet.referrals.withdrawing import withdraw_consent
+from referralnet.referrals.withdrawing import mark_release_entered_in_error, withdraw_consent
 from referralnet.survivors.blocks import require_survivor
 from referralnet.survivors.case_labels import open_labels
 
@@ -53,6 +53,21 @@ async def end_one(request: PageRequest) -> Response:
     except Refusal as refusal:
         return await _one(request, form, "people/end.html", refusal)
     return _back_to_her(request, survivor_id, Told.RELEASE_ENDED)
+
+
+async def end_in_error(request: PageRequest) -> Response:
+    """It should never have been: for the wrong person, or the wrong agency."""
+    form, release_id = await request.form(), request.opened("release")
+
+    async def act(session: AsyncSession, actor: Member) -> UUID:
+        await mark_release_entered_in_error(session, actor, release_id, now=request.now)
+        return (await release(session, actor, release_id)).survivor_id
+
+    try:
+        survivor_id = await perform(request, Permission.RECORD_RELEASES, act)
+    except Refusal as refusal:
+        return await _one(request, form, "people/end.html", refusal)
+    return _back_to_her(request, survivor_id, Told.RELEASE_IN_ERROR)
 
 
 async def show_smaller(request: PageRequest) -> Response:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from referralnet.consent.releases import ReleaseRow, list_releases
 from referralnet.console.forms import CODE, Form
 from referralnet.console.phrases import REFUSED
 from referralnet.console.places import referral_address
@@ -54,16 +55,23 @@ async def referral_page(
     async with request.desk.resources.database.transaction(actor) as session:
         profile = await own_profile(session, actor)
         view = await look_at(session, actor, referral_id, now=request.now)
-        person = None
+        person, releases, is_told = None, list[ReleaseRow](), False
         if not view.received and is_permitted(actor, Permission.KEEP_SURVIVORS):
             case = await case_of(session, actor, referral_id)
             person = f"/people/{request.handle('survivor', case.survivor_id)}"
+            is_told = case.release_id is not None
+            if view.is_taken and not is_told:
+                hers = await list_releases(session, actor, case.survivor_id)
+                agency_id = view.referral.target_agency_id
+                releases = [row for row in hers if row.recipient_agency_id == agency_id and row.is_live(request.now)]
     return request.page(
         "request.html",
         422 if refusal else 200,
         profile=profile,
         view=view,
         person=person,
+        releases=releases,
+        is_told=is_told,
         here=referral_address(request, referral_id),
         refusal=refusal,
         wrong=wrong_fields(request, refusal),

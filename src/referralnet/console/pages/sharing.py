@@ -1,0 +1,63 @@
+"""What the sender tells a service that has accepted: who she is, where it does not know, and what has changed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from referralnet.consent.categories import Category
+from referralnet.console.pages.referral import opened, referral_page
+from referralnet.console.performing import perform
+from referralnet.console.places import referral_address
+from referralnet.console.reading_forms import ticked
+from referralnet.console.serving import PageRequest
+from referralnet.console.told import Told
+from referralnet.database.acting import Member
+from referralnet.errors import InvalidInput, NotFound, NotPermitted, Refusal
+from referralnet.identity.access import Permission
+from referralnet.referrals.sharing import share_with_accepted
+from referralnet.referrals.updating import share_update
+
+
+async def share(request: PageRequest) -> Response:
+    """Tell the service that accepted what she has released to it since."""
+    form, referral_id = await request.form(), opened(request)
+
+    async def act(session: AsyncSession, actor: Member) -> UUID:
+        categories = ticked(form, "categories", Category)
+        if not categories:
+            raise InvalidInput(field="categories", detail="Name at least one.")
+        release_id = request.open_handle("release", form.get("release", ""))
+        await share_with_accepted(
+            session, actor, referral_id, release_id=release_id, categories=categories,
+            keyring=request.keyring, now=request.now,
+        )  # fmt: skip
+        return referral_id
+
+    try:
+        await perform(request, Permission.SEND_REFERRALS, act)
+    except (NotFound, NotPermitted):
+        raise
+    except Refusal as refusal:
+        return await referral_page(request, referral_id, refusal=refusal, typed=form)
+    return request.go_to(referral_address(request, referral_id), Told.SHARED)
+
+
+async def update(request: PageRequest) -> Response:
+    """Tell it what is true today, in the categories that it was told before."""
+    await request.form()
+    referral_id = opened(request)
+
+    async def act(session: AsyncSession, actor: Member) -> UUID:
+        await share_update(session, actor, referral_id, keyring=request.keyring, now=request.now)
+        return referral_id
+
+    try:
+        await perform(request, Permission.SEND_REFERRALS, act)
+    except (NotFound, NotPermitted):
+        raise
+    except Refusal as refusal:
+        return await referral_page(request, referral_id, refusal=refusal)
+    return request.go_to(referral_address(request, referral_id), Told.SHARED)
