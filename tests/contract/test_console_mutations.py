@@ -67,14 +67,17 @@ def modules(folder: str) -> Iterator[tuple[ModuleType, ast.Module]]:
 
 @cache
 def of_the_api() -> dict[str, set[str]]:
-    """What each resolver calls, by the name of its field."""
+    """What each resolver calls to change something, by the name of its field: not what queries read by as well."""
     found: dict[str, set[str]] = defaultdict(set)
+    reads: set[str] = set()
     for module, tree in modules("api"):
         for node in ast.walk(tree):
             if isinstance(node, ast.AsyncFunctionDef):
                 first, *others = node.name.split("_")
                 found[first + "".join(word.title() for word in others)] |= set(used_by(module, node))
-    return found
+            elif isinstance(node, ast.ClassDef) and node.name.endswith("Query"):
+                reads |= set(used_by(module, node))
+    return {name: calls - reads for name, calls in found.items()}
 
 
 @cache
