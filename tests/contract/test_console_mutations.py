@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from graphql import build_schema
 
 import referralnet
 from referralnet.published import path
@@ -42,9 +42,9 @@ WITHOUT_A_PAGE = {
 
 def mutations() -> list[str]:
     """Every mutation of the published schema."""
-    schema = path("schema", "referralnet.graphql").read_text("utf-8")
-    body = schema[schema.index("type Mutation {") :]
-    return re.findall(r"^  (\w+)(?:\(|:)", body[: body.index("\n}")], re.MULTILINE)
+    schema = build_schema(path("schema", "referralnet.graphql").read_text("utf-8"))
+    assert schema.mutation_type is not None
+    return sorted(schema.mutation_type.fields)
 
 
 def used_by(module: ModuleType, node: ast.AST) -> Iterator[str]:
