@@ -16,7 +16,7 @@ from referralnet.database.acting import AgencyKind, Custodian, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.identity.task_kinds import TASK_KINDS
-from referralnet.identity.tasks import ALARMS, open_task
+from referralnet.identity.tasks import ALARMS, CARRIER_SILENT, open_task
 from referralnet.messaging.claiming import NOT_SENT_TASK
 from referralnet.messaging.inbound import _TASKS
 from referralnet.messaging.outbox import UNSETTLED_TASK
@@ -181,6 +181,25 @@ async def test_roles_that_read_no_case_are_told_so(
     shown = (await page.get("/")).text
     assert "reads no case" in shown
     assert "Waiting for you" not in shown
+
+
+async def test_whoever_runs_the_network_sees_what_to_look_into_and_ticks_it_off(
+    browser: OpenBrowser, owner: Database, worker: Database, keyring: Keyring, present: FixedClock
+) -> None:
+    agency_id = await make_agency(owner, kind=AgencyKind.NETWORK_OPERATOR)
+    page = browser(now=present)
+    await page.sign_in(await make_member(owner, keyring, agency_id, (Role.NETWORK_ADMIN,)))
+    assert "Nothing is amiss." in (await page.get("/")).text
+    async with worker.transaction(Custodian(agency_id)) as session:
+        await open_task(
+            session, agency_id=agency_id, kind=CARRIER_SILENT, subject_kind="agency", subject_id=agency_id,
+            now=present.now(),
+        )  # fmt: skip
+    home = (await page.get("/")).text
+    assert "look into it: the carrier gives no clear answer, and all texts wait" in home
+    (alarm,) = re.findall(r"/tasks/[\w-]{43}", home)
+    assert "Done." in await told_by(page, f"{alarm}/done")
+    assert "Nothing is amiss." in (await page.get("/")).text
 
 
 async def test_a_service_named_by_somebody_hostile_is_shown_as_text(

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from referralnet.console.places import place_of
 from referralnet.console.serving import PageRequest
 from referralnet.errors import NotFound
+from referralnet.identity import tasks
 from referralnet.identity.access import Permission, is_permitted
 from referralnet.identity.profiles import own_profile
 from referralnet.identity.task_kinds import TASK_KINDS
@@ -65,10 +66,14 @@ async def show(request: PageRequest) -> Response:
     async with request.desk.resources.database.transaction(actor) as session:
         profile = await own_profile(session, actor)
         desk = await _desk(session, request) if is_permitted(actor, Permission.READ_REFERRALS) else None
+        # Whoever works on cases has them on the worklist.
+        apart = desk is None and is_permitted(actor, Permission.SEE_ALARMS)
+        alarms = await tasks.list_tasks(session, kinds=tasks.ALARMS) if apart else None
     return request.page(
         "home.html",
         profile=profile,
         desk=desk,
+        alarms=alarms,
         lists=LISTS,
         answers=is_permitted(actor, Permission.ANSWER_REFERRALS),
         sends=is_permitted(actor, Permission.SEND_REFERRALS),

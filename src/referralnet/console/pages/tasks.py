@@ -14,7 +14,7 @@ from referralnet.console.told import Told
 from referralnet.database.acting import Member
 from referralnet.errors import NotFound
 from referralnet.identity import tasks
-from referralnet.identity.access import Permission
+from referralnet.identity.access import Permission, is_permitted
 
 
 async def change(request: PageRequest) -> Response:
@@ -44,5 +44,6 @@ async def change(request: PageRequest) -> Response:
         await step(session, actor)
         return task_id
 
-    await perform(request, Permission.READ_REFERRALS, act)
+    on_cases = is_permitted(request.member, Permission.READ_REFERRALS)
+    await perform(request, Permission.READ_REFERRALS if on_cases else Permission.SEE_ALARMS, act)
     return request.go_to(own_address(form.get("back", "/")), told)
