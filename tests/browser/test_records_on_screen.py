@@ -109,3 +109,40 @@ async def test_a_record_is_read_corrected_and_added_to(
     await expect(page.locator("main")).to_contain_text("He knows the address of her sister.")
     await look(visitor, "record-before")
     assert all("422" in said for said in visitor.troubles)
+
+
+@pytest.mark.rule("C10", "C12")
+async def test_what_takes_two_people_waits_for_the_second(
+    visit: Visit, owner: Database, keyring: Keyring, town: network.Town
+) -> None:
+    lee = await make_member(owner, keyring, UUID(str(town.dana.actor.agency_id)), [Role.COORDINATOR], now=NOW)
+    first, second = await visit(), await visit(375)
+    await first.sign_in(town.dana)
+    await first.go("/people")
+    await first.follow("main .rows a >> nth=0")
+    await first.follow("#away >> text=What takes two people")
+    await first.page.click("summary:has-text('A court or a law compels')")
+    await first.page.click("label[for=mandate-court_order]")
+    await first.page.fill("#authority", "Circuit Court of Invented County")
+    await first.page.fill("#reference", "26 MR 0142")
+    await first.page.fill("#recipient", "The clerk of that court")
+    await first.page.fill("#mandated_on", NOW.date().isoformat())
+    await first.page.click("label[for=categories-needs]")
+    async with first.page.expect_navigation():
+        await first.page.click("main button:has-text('Propose it')")
+    await look(first, "two-proposed")
+    await second.sign_in(lee)
+    await look(second, "two-at-home")
+    await second.follow("text=To tell what a court or a law compels")
+    await second.follow("text=Read the mandate")
+    await second.page.fill("#code", lee.totp_code(NOW))
+    async with second.page.expect_navigation():
+        await second.page.click("main form button")
+    await expect(second.page.locator("main")).to_contain_text("The clerk of that court")
+    await look(second, "two-read")
+    await second.follow("main button:has-text('Confirm it')")
+    await expect(second.page.locator("[role=status].usa-alert")).to_contain_text("Confirmed, and done.")
+    await second.follow("text=Back to her page")
+    await second.follow("text=Read it on the screen")
+    await look(second, "accounting")
+    assert first.troubles == second.troubles == []

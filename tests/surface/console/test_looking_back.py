@@ -17,6 +17,7 @@ from referralnet.database.acting import AgencyKind, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.jobs.importer import Importer
+from referralnet.referrals.measures import QUARTERS_TOLD
 from tests.databases import DatabaseUrls
 from tests.factories.identity import MadeMember, make_agency, make_member
 from tests.factories.messaging import superuser
@@ -117,6 +118,11 @@ async def test_measures_are_told_in_tables_and_small_ones_left_out(
     assert Seen(shown).inline == []
     assert re.search(r">Need met<|>need met<", shown)
     assert "left out" in shown
+    # Beside the quarters before, a quarter tells what its own page tells, and not one count more.
+    of_page, of_row = (re.findall(r'<tr class="all">(.*?)</tr>', shown, re.DOTALL)[number] for number in (0, -1))
+    cells = re.compile(r"<td>(.*?)</td>")
+    assert cells.findall(of_row) == cells.findall(of_page)
+    assert shown.count('<a href="/measures?side=received&amp;quarter=') == QUARTERS_TOLD - 1
     for wrong in ("side=network", "side=x", "quarter=2019-1"):
         assert (await page.get(f"/measures?{wrong}")).status_code == 404
     assert (await page.get("/measures?quarter=zzz")).status_code == 200

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from referralnet.consent.categories import Category
+from referralnet.consent.compelled import Mandate
 from referralnet.consent.ending import Via
 from referralnet.consent.form import form_languages, published_form
 from referralnet.consent.minors import Purpose
@@ -26,11 +27,13 @@ from referralnet.survivors.phone_numbers import PhoneKind
 from referralnet.survivors.resembling import Reason
 from referralnet.survivors.safe_windows import SafeWindow
 from referralnet.survivors.signers import Relationship
+from referralnet.survivors.two_people import ActKind, Decision
 
 CODES: dict[str, Iterable[str]] = {
     "category": Category, "told": Category, "purpose": Purpose, "method": Method, "via": Via, "ended": Ended,
     "need_end": NeedEnd, "resemblance": Reason, "relationship": Relationship, "opt_in": OptInMethod,
-    "phone_kind": PhoneKind, "alias": AliasKind, "note": NoteCategory, "abuser_of": AbuserOf, "text_state": TextState,
+    "phone_kind": PhoneKind, "alias": AliasKind, "note": NoteCategory, "abuser_of": AbuserOf,
+    "act": ActKind, "act_decision": Decision, "mandate": Mandate, "text_state": TextState,
 }  # fmt: skip
 
 
