@@ -48,7 +48,9 @@ async def make_survivors(db: asyncpg.Connection[asyncpg.Record], keyring: HeldKe
             agency_id, f"Agency {number}",
         )  # fmt: skip
         for _ in range(SURVIVORS_PER_AGENCY):
-            survivor = Survivor(_uuid(chance), agency_id, _uuid(chance), _uuid(chance), now + timedelta(days=2))
+            # Quarters of hours of five days, so that texts say different things.
+            starts_at = now + timedelta(days=2) + len(made) * timedelta(minutes=15)
+            survivor = Survivor(_uuid(chance), agency_id, _uuid(chance), _uuid(chance), starts_at)
             await _make(db, keyring, chance, survivor, member_id, now)
             made.append(survivor)
     return made

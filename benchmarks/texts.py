@@ -1,6 +1,7 @@
 """How many texts a second three workers claim, hand over and mark, how late texts are, and whether one was lost.
 
     python -m benchmarks.texts                      # 6,000 texts due at once, then 6,000 due one after another
+    python -m benchmarks.texts --texts 100000 --within 60   # so many due within a minute, and nothing after them
     python -m benchmarks.texts --rate 200           # the carrier's rate, in segments a second, binds
     python -m benchmarks.texts --stop               # all workers are asked to stop in the middle, and others go on
 
@@ -19,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -40,7 +42,11 @@ from referralnet.database.migrating import migrate
 from referralnet.encryption.held_keyring import HeldKeyring
 
 AGENCIES = 50
-READY_SECONDS = 8
+READY_SECONDS = 10
+"""For what workers do at their start; and as many more as it takes to make the texts."""
+MADE_A_SECOND = 4_000
+LOOKED_AT_EVERY_SECONDS = 1.0
+TOLD_EVERY_SECONDS = 5.0
 OPEN = "select count(*) from text_message where state in ('scheduled', 'claimed')"
 LISTENING = "select count(*) from pg_stat_activity where query ilike 'listen%' and usename = 'referralnet_worker'"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -55,6 +61,7 @@ class Wanted:
     at_once: int
     rate: float | None
     answer_seconds: float
+    within: float | None
     stop: bool
 
 
@@ -133,22 +140,26 @@ async def measure(
         try:
             while await db.fetchval(LISTENING) < wanted.workers:  # noqa: ASYNC110 (other processes start)
                 await asyncio.sleep(0.25)
-            due_at = datetime.now(UTC) + timedelta(seconds=READY_SECONDS)
+            due_at = datetime.now(UTC) + timedelta(seconds=READY_SECONDS + wanted.texts / MADE_A_SECOND)
             await make_due(db, survivors, wanted.texts, since=due_at, within=within)
             await db.execute("vacuum analyze text_message")
             due = {row["id"]: (row["priority"], row["due_at"].timestamp()) for row in await db.fetch(
                 "select id, priority, due_at from text_message")}  # fmt: skip
             await asyncio.sleep((due_at - datetime.now(UTC)).total_seconds())
             before = {who: on_core_seconds(ids) for who, ids in groups.items()}
-            while await db.fetchval(OPEN):
-                if wanted.stop and await db.fetchval(OPEN) < wanted.texts / 2:
+            told_at = 0.0
+            while left := await db.fetchval(OPEN):
+                if time.monotonic() - told_at >= TOLD_EVERY_SECONDS:
+                    told_at = time.monotonic()
+                    Console().print(f"{wanted.texts - left:,} of {wanted.texts:,}")
+                if wanted.stop and left < wanted.texts / 2:
                     stop_workers(workers)
-                    left = Counter({r["state"]: r["count"] for r in await db.fetch(
+                    states = Counter({r["state"]: r["count"] for r in await db.fetch(
                         "select state, count(*) from text_message group by 1")})  # fmt: skip
-                    Console().print(f"all stopped: {dict(left)}")
+                    Console().print(f"all stopped: {dict(states)}")
                     workers = start_workers(wanted, urls["worker"], keyring, carrier_url)
                     groups["workers"], wanted = [worker.pid for worker in workers], replace(wanted, stop=False)
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(LOOKED_AT_EVERY_SECONDS)
             after = {who: on_core_seconds(ids) for who, ids in groups.items()}
         finally:
             stop_workers(workers)
@@ -203,6 +214,11 @@ async def run(wanted: Wanted, postgres: EmbeddedPostgres) -> None:
         tell(console, title, measured, due)
         return measured
 
+    if wanted.within:
+        await one(f"{wanted.texts:,} texts due within {wanted.within:.0f} s, {wanted.workers} workers",
+                  timedelta(seconds=wanted.within))  # fmt: skip
+        await db.close()
+        return
     flood = await one(f"{wanted.texts:,} texts due at once, {wanted.workers} workers", timedelta(milliseconds=1))
     if not (wanted.stop or wanted.rate):
         within = timedelta(seconds=flood.seconds / 0.7)
@@ -215,9 +231,10 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--texts", type=int, default=6_000)
     asked.add_argument("--workers", type=int, default=3)
-    asked.add_argument("--at-once", type=int, default=8)
+    asked.add_argument("--at-once", type=int, default=16)
     asked.add_argument("--rate", type=float)
     asked.add_argument("--answer-seconds", type=float, default=0.0)
+    asked.add_argument("--within", type=float)
     asked.add_argument("--stop", action="store_true")
     wanted = Wanted(**vars(asked.parse_args()))
     with tempfile.TemporaryDirectory(prefix="referralnet-benchmark-") as made:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.tables import AuditEvent, AuditLink
+from referralnet.database.direct import fetch_all
 
 _START = bytes(32)
 
@@ -44,23 +46,14 @@ async def seal_trail(session: AsyncSession, *, events_max: int = 1000) -> int:
         .limit(events_max)
     )
     events = (await session.scalars(unlinked)).all()
-    heads: dict[UUID, tuple[int, bytes]] = {}
+    heads = await _heads(session, {event.agency_id for event in events}) if events else {}
     links = []
     for event in events:
-        if event.agency_id not in heads:
-            heads[event.agency_id] = await _head(session, event.agency_id)
-        position, previous = heads[event.agency_id]
+        position, previous = heads.get(event.agency_id, (0, _START))
         heads[event.agency_id] = (position + 1, link_hash(previous, event))
-        links.append(
-            {
-                "agency_id": event.agency_id,
-                "position": position + 1,
-                "event_id": event.id,
-                "hash": heads[event.agency_id][1],
-            }
-        )
+        links.append((event.agency_id, position + 1, event.id, heads[event.agency_id][1]))
     if links:
-        await session.execute(insert(AuditLink), links)
+        await fetch_all(session, _LINK, *zip(*links, strict=True))
     return len(links)
 
 
@@ -104,16 +97,22 @@ def _fault(link: AuditLink, event: AuditEvent | None, previous: bytes, expected:
     return None
 
 
-async def _head(session: AsyncSession, agency_id: UUID) -> tuple[int, bytes]:
-    newest = (
-        await session.execute(
-            select(AuditLink.position, AuditLink.hash)
-            .where(AuditLink.agency_id == agency_id)  # lint: agency-filter the head of one chain, for the sealer
-            .order_by(AuditLink.position.desc())
-            .limit(1)
-        )
-    ).one_or_none()
-    return (newest.position, newest.hash) if newest else (0, _START)
+_LINK = """
+    insert into audit_link (agency_id, position, event_id, hash)
+    select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bytea[])
+"""
+_HEADS = text("""
+    select agency.id, newest.position, newest.hash from unnest(cast(:agency_ids as uuid[])) as agency (id)
+      cross join lateral (
+        select position, hash from audit_link where agency_id = agency.id order by position desc limit 1
+      ) newest
+""")
+
+
+async def _heads(session: AsyncSession, agency_ids: Collection[UUID]) -> dict[UUID, tuple[int, bytes]]:
+    """The last position and hash of each agency's chain, where it has begun one."""
+    rows = await session.execute(_HEADS, {"agency_ids": list(agency_ids)})
+    return {row.id: (row.position, row.hash) for row in rows}
 
 
 async def unlinked_count(session: AsyncSession) -> int:

@@ -52,7 +52,9 @@ class Database:
                 partition has cut off keeps what it had locked for hours.
             pooled: False for a short command that should leave no connection behind.
         """
-        pool = {"pool_size": connections_max, "max_overflow": 0} if pooled else {"poolclass": NullPool}
+        # The last one given back is given out first: few connections serve, and those know their plans.
+        kept = {"pool_size": connections_max, "max_overflow": 0, "pool_use_lifo": True}
+        pool: dict[str, Any] = kept if pooled else {"poolclass": NullPool}
         connecting: dict[str, Any] = {
             "command_timeout": command_timeout_seconds,
             "timeout": 10,

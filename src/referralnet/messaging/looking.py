@@ -42,7 +42,7 @@ async def send_due(sender: Sender, *, first: int, at_once: int, stopping: Callab
     No more than the carrier takes, and nothing while it is silent but a try (messaging/pacing.py). A database that was
     restored elsewhere sends nothing until a person has allowed it (M11).
     """
-    async with sender.database.transaction(Dispatcher(), planned=outbox.IN_ORDER) as session:
+    async with sender.database.transaction(Dispatcher(), planned=outbox.PLANNED) as session:
         if not await may_send(session):
             return Look()
         now = sender.clock.now()

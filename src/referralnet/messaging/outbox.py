@@ -16,9 +16,12 @@ from referralnet.identity.tasks import open_task
 from referralnet.messaging.tables import TextMessage, TextState
 
 BACK_OFF_SECONDS_MAX = 300.0
-# For whoever takes the first of what is due. The planner multiplies the conditions of row security with those of the
-# statement, expects next to nothing, and would read and sort a whole rush to have its first text.
-IN_ORDER = {"enable_bitmapscan": "off"}
+PLANNED = {"enable_bitmapscan": "off", "plan_cache_mode": "force_generic_plan"}
+"""For transactions that take the first of what is due, or some texts by their ids.
+
+The planner multiplies the conditions of row security with those of the statement, expects next to nothing, and would
+read and sort a whole rush to have its first text. And it thinks that it saves by planning anew for each few ids.
+"""
 _TURNS_EACH_MAX = 50
 UNSETTLED_TASK = "text_unsettled"
 

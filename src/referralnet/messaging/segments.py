@@ -10,6 +10,7 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
+_GSM_7 = _BASIC | _EXTENDED
 
 
 class Encoding(StrEnum):
@@ -30,7 +31,7 @@ class Cost:
 
 def cost(body: str) -> Cost:
     """Count a text as carriers bill it: 160 septets alone or 153 a part; 70 units alone or 67 a part."""
-    if all(letter in _BASIC or letter in _EXTENDED for letter in body):
+    if _GSM_7.issuperset(body):
         units = [2 if letter in _EXTENDED else 1 for letter in body]
         return Cost(Encoding.GSM_7, sum(units), _segments(units, alone=160, part=153))
     units = [2 if ord(letter) > 0xFFFF else 1 for letter in body]

@@ -93,7 +93,7 @@ async def send_text(sender: Sender, due: DueText | Turn) -> Outcome:
 
 async def send_together(sender: Sender, due: DueText | Turn, *, at_most: int) -> Sent:
     """Claim so many texts of one custody, or what there is, and hand each over once, or not at all."""
-    async with sender.database.transaction(due.custody, planned=outbox.IN_ORDER) as session:
+    async with sender.database.transaction(due.custody, planned=outbox.PLANNED) as session:
         now = sender.clock.now()
         claims = await claim_texts(
             session, due, at_most=at_most, keyring=sender.keyring, now=now, lease_seconds=sender.lease_seconds
@@ -106,7 +106,7 @@ async def send_together(sender: Sender, due: DueText | Turn, *, at_most: int) ->
 
 
 async def _hand_over(sender: Sender, custody: Actor, claims: Sequence[Claim], sent: Sent) -> None:
-    async with sender.database.transaction(custody) as session:
+    async with sender.database.transaction(custody, planned=outbox.PLANNED) as session:
         now = sender.clock.now()
         held = await outbox.hold(session, claims)
         in_time = [claim for claim in held if not _too_late(sender, claim, now)]
