@@ -68,6 +68,25 @@ def allow() -> None:
 
 
 @app.command()
+def hold() -> None:
+    """Hold all texts of this database until they are allowed: on a copy, before its worker is started (M11)."""
+    from referralnet.app import open_database
+    from referralnet.database.acting import Operator
+    from referralnet.messaging.permit import Held, hold_sending
+
+    async def change() -> None:
+        database = open_database(load_settings(), "owner")
+        try:
+            async with database.transaction(Operator()) as session:
+                await hold_sending(session, Held.BY_OPERATOR)
+        finally:
+            await database.close()
+
+    run_command(change())
+    typer.echo("No text leaves by this database until `referralnet texts allow`.")
+
+
+@app.command()
 def phone() -> None:
     """Show what the example phones have got and written, oldest first."""
     from referralnet.messaging.carriers.recording import read_phone

@@ -106,6 +106,9 @@ TASK_KINDS: Mapping[str, TaskKind] = {
         _NETWORK, 1, "put the account right, or tell the operator: the carrier refuses it, and all texts wait"
     ),
     "carrier_silent": _waits(_NETWORK, 1, "look into it: the carrier gives no clear answer, and all texts wait"),
+    "texts_held": _waits(
+        _NETWORK, 1, "find out which copy of the database is to send texts: all of this one's are held"
+    ),
     "row_failing": _waits(_NETWORK, 4, "mend it: a job fails on the same row again and again"),
     "carrier_answers": _told(_NETWORK, 24, "take note: the carrier answers again, and texts go out"),
     "text_not_erased": _waits(_COORDINATOR, 24, "tell the operator: the carrier would not erase a text"),

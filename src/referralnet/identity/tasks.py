@@ -35,6 +35,8 @@ CARRIER_SILENT = "carrier_silent"
 """The carrier gives no clear answer, and texts wait: for whoever runs the network."""
 CARRIER_ANSWERS = "carrier_answers"
 """It answers again, and texts go out."""
+TEXTS_HELD = "texts_held"
+"""This database holds all texts: it was restored or copied, or another one sends them."""
 ROW_FAILING = "row_failing"
 """A job fails on one row again and again: the subject's kind is the job, its id the row's (failing.py)."""
 LEFT_UNDONE = "left_undone"
@@ -49,6 +51,7 @@ ALARMS = (
     CARRIER_SILENT,
     CARRIER_ANSWERS,
     ROW_FAILING,
+    TEXTS_HELD,
 )
 """For the admins of an agency, who need not have a case role; the policies of `task` name the same."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +19,7 @@ from referralnet.messaging.carriers import Report
 from referralnet.messaging.carriers.meanings import opts_out
 from referralnet.messaging.claiming import NOT_SENT_TASK, number_of_text
 from referralnet.messaging.outbox import UNSETTLED_TASK, DueText, tell_a_person
+from referralnet.messaging.permit import Held, hold_sending
 from referralnet.messaging.policy import CALLBACKS_KEPT
 from referralnet.messaging.suppressing import suppress
 from referralnet.messaging.tables import CarrierCallback, TextMessage, TextState
@@ -42,6 +44,9 @@ class StoredReport:
     text: DueText
     report: Report
 
+
+_NEVER_HANDED_OVER = frozenset({TextState.SCHEDULED, TextState.HELD, TextState.EXPIRED, TextState.CANCELLED})
+_log = structlog.get_logger("referralnet.messaging")
 
 NEVER_LISTED = "never_at_carrier"
 """Our own guess about a text, because the carrier's list lacked it for long; any word of the carrier's is better."""
@@ -122,6 +127,10 @@ async def apply_report(
         number = await number_of_text(session, row, keyring)
         await suppress(session, lookup_hash(keyring, "phone", number), via="carrier", now=now)
     present = TextState(row.state)
+    if present in _NEVER_HANDED_OVER and row.attempts == 0:
+        # Somebody else has: a copy of this database, with the same texts and the same carrier.
+        _log.error("text_sent_elsewhere", text_id=str(row.id))
+        await hold_sending(session, Held.SENT_ELSEWHERE)
     if row.error_code == NEVER_LISTED or moves_forward(present, report.state):
         await _move(session, row, report, now=now)
         await _tell(session, text, report, now=now)

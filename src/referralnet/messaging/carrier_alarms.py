@@ -1,4 +1,4 @@
-"""People who run the network learn that the carrier is silent or refuses the account, and that it answers again."""
+"""People who run the network learn that texts wait: the carrier is silent or refuses the account, or they are held."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.database.acting import AgencyKind, Custodian, Dispatcher
 from referralnet.database.transactions import Database
 from referralnet.identity.agencies import list_agencies
-from referralnet.identity.tasks import ACCOUNT_REFUSED, CARRIER_ANSWERS, CARRIER_SILENT, open_task, settle_tasks
+from referralnet.identity.tasks import (
+    ACCOUNT_REFUSED,
+    CARRIER_ANSWERS,
+    CARRIER_SILENT,
+    TEXTS_HELD,
+    open_task,
+    settle_tasks,
+)
+from referralnet.messaging.permit import may_send
 from referralnet.messaging.tables import CarrierState
 
 _KINDS = (CARRIER_SILENT, ACCOUNT_REFUSED, CARRIER_ANSWERS)
@@ -39,6 +47,30 @@ async def tell_of_carrier(database: Database, *, now: datetime) -> str | None:
                 await _tell(custody, agency_id, news, state.refused_code, now)
         await session.execute(update(CarrierState).values(told_of=trouble))
     return news
+
+
+async def tell_of_held_texts(database: Database, *, now: datetime) -> bool | None:
+    """Open an alarm at the network's operator while texts are held (M11), and settle it once they are allowed.
+
+    Returns:
+        whether they are held, where that was told just now; None where there was nothing to tell.
+    """
+    async with database.transaction(Dispatcher()) as session:
+        told = await session.scalar(select(CarrierState.told_held).with_for_update(skip_locked=True))
+        are_held = not await may_send(session)
+        if told is None or told == are_held:
+            return None
+        for agency_id in await _people(session, is_of_account=False):
+            async with database.transaction(Custodian(agency_id)) as custody:
+                if are_held:
+                    await open_task(
+                        custody, agency_id=agency_id, kind=TEXTS_HELD, subject_kind="agency", subject_id=agency_id,
+                        now=now,
+                    )  # fmt: skip
+                else:
+                    await settle_tasks(custody, TEXTS_HELD, agency_id, now=now)
+        await session.execute(update(CarrierState).values(told_held=are_held))
+    return are_held
 
 
 def _trouble(silent_since: datetime | None, refused_code: str | None) -> str | None:

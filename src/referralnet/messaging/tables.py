@@ -178,6 +178,8 @@ class CarrierState(Base):
     try_at: Mapped[datetime | None]
     told_of: Mapped[str | None]
     """Of which trouble people were told last, by its kind of alarm; None once they were told that it is over."""
+    told_held: Mapped[bool] = mapped_column(default=False)
+    """Whether people were told that texts are held (permit.py)."""
     served_agency_id: Mapped[UUID | None]
     """Whose turn was the last when not all could go: the next is the next agency's."""
 
