@@ -46,7 +46,8 @@ async def test_an_agency_is_kept(visit: Visit, people: People, width: int) -> No
     visitor = await at(visit, width, people.admin)
     for path, name in (
         ("/administer/members", "members"), ("/administer/programs", "programs"), ("/administer/files", "files"),
-        ("/administer/kinds", "kinds"), ("/administer/deadlines", "deadlines"), ("/measures?side=received", "measures"),
+        ("/administer/kinds", "kinds"), ("/administer/deadlines", "deadlines"),
+        ("/administer/reminders", "reminders"), ("/measures?side=received", "measures"),
     ):  # fmt: skip
         await visitor.go(path)
         await look(visitor, name)
@@ -88,6 +89,30 @@ async def test_a_directory_is_imported(
     await expect(visitor.page.locator(".report")).to_contain_text("services.csv:3")
     await look(visitor, "import-report")
     assert visitor.troubles == []
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+async def test_deadlines_and_reminders_are_changed_once_their_effect_was_seen(
+    visit: Visit, people: People, width: int
+) -> None:
+    keeper, admin = await at(visit, width, people.keeper), await at(visit, width, people.admin)
+    await keeper.go("/administer/deadlines")
+    await look(keeper, "deadlines-of-the-network")
+    await keeper.page.fill("#urgent_hours", str(width % 7 + 1))
+    await keeper.follow("text=See what would change")
+    await expect(keeper.page.locator(".change").first).to_contain_text("in place of")
+    await look(keeper, "deadlines-change")
+    await keeper.follow("text=Let it hold from now on")
+    await expect(keeper.page.locator("[role=status].usa-alert")).to_contain_text("Kept.")
+    await admin.go("/administer/reminders")
+    await admin.page.check("#whose-own + label")
+    await admin.page.fill("#hours-1", str(width % 48 + 30))
+    await admin.follow("text=See what would change")
+    await expect(admin.page.locator("form.card")).to_contain_text("Of the same visit she would be reminded")
+    await look(admin, "reminders-change")
+    await admin.follow("text=Let it hold from now on")
+    await expect(admin.page.locator("[role=status].usa-alert")).to_contain_text("planned anew")
+    assert keeper.troubles == admin.troubles == []
 
 
 @pytest.mark.parametrize("width", [1280, 375])

@@ -15,6 +15,8 @@ from referralnet.database.acting import AgencyKind, Operator
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.referrals.lifecycle import TRANSITIONS, RejectReason, Status
+from tests.databases import DatabaseUrls
+from tests.factories.messaging import superuser
 from tests.factories.referrals import add_count
 from tests.surface.console.conftest import OpenBrowser, hidden, sign_in_as, statements
 from tests.surface.console.requests import Two, two_sides
@@ -140,10 +142,46 @@ async def test_a_time_that_clocks_skip_is_asked_about_and_not_guessed(two: Two, 
     assert "The visit is booked." in await two.step(two.target, "visit", day=night.isoformat(), which=chosen, **fields)
 
 
-def _clocks_are_put_forward(day: date) -> bool:
+@pytest.mark.rule("M13")
+@pytest.mark.parametrize("which", [0, 1])
+async def test_of_a_time_that_occurs_twice_the_one_that_was_meant_is_booked(
+    two: Two, present: FixedClock, database_urls: DatabaseUrls, which: int
+) -> None:
+    await two.step(two.target, "accept")
+    night = next(
+        day for day in (present.now().date() + timedelta(days=n) for n in range(1, 365)) if _clocks_are_put_back(day)
+    )
+    fields = {"time": "01:30", "duration_minutes": "30", "time_zone": "America/Chicago", "mode": "phone"}
+    shown = await two.step(two.target, "visit", day=night.isoformat(), **fields)
+    assert "Which time do you mean?" in shown
+    candidates = re.findall(r'name="which" value="([^"]+)"', shown)
+    first, second = (datetime.fromisoformat(candidate) for candidate in candidates)
+    assert second - first == timedelta(hours=1)
+    assert first.replace(tzinfo=None) == second.replace(tzinfo=None)
+    # What tells them apart is said in words too.
+    assert "1:30 AM CDT" in shown
+    assert "1:30 AM CST" in shown
+    shown = await two.step(two.target, "visit", day=night.isoformat(), which=candidates[which], **fields)
+    assert "The visit is booked." in shown
+    async with superuser(database_urls) as db:
+        booked = await db.fetchval("select starts_at from appointment where referral_id = $1", two.sent.id)
+    assert booked == (first, second)[which]
+
+
+def _change_of_clocks(day: date) -> timedelta:
     zone = ZoneInfo("America/Chicago")
     before, after = (datetime(day.year, day.month, day.day, hour, tzinfo=zone).utcoffset() for hour in (0, 4))
-    return before is not None and after is not None and before < after
+    assert before is not None
+    assert after is not None
+    return after - before
+
+
+def _clocks_are_put_forward(day: date) -> bool:
+    return _change_of_clocks(day) > timedelta()
+
+
+def _clocks_are_put_back(day: date) -> bool:
+    return _change_of_clocks(day) < timedelta()
 
 
 async def test_the_source_asks_to_cancel_and_the_service_agrees(two: Two) -> None:

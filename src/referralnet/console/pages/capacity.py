@@ -36,17 +36,22 @@ async def keep(request: PageRequest) -> Response:
     except CountChanged as refusal:
         return await _board(request, wrong=wanted, why=refusal.message)
     except (InvalidInput, ValueError):
-        return await _board(request, wrong=wanted)
+        return await _board(request, wrong=wanted, typed=True)
     return request.go_to(f"/capacity#unit-{wanted}", Told.COUNT_KEPT)
 
 
-async def _board(request: PageRequest, wrong: str | None = None, why: str = WRONG_COUNT) -> Response:
+async def _board(
+    request: PageRequest, wrong: str | None = None, why: str = WRONG_COUNT, *, typed: bool = False
+) -> Response:
     actor = request.member
     require(actor, Permission.KEEP_CAPACITY)
     async with request.desk.resources.database.transaction(actor) as session:
         profile = await own_profile(session, actor)
         counts = await list_unit_counts(session, now=request.now)
-    services = [(name, list(units)) for name, units in groupby(counts, key=lambda count: count.service_name)]
+    services = [
+        (name, sorted(units, key=lambda unit: unit.is_fresh))
+        for name, units in groupby(counts, key=lambda count: count.service_name)
+    ]
     services.sort(key=lambda service: all(unit.is_fresh for unit in service[1]))
     return request.page(
         "capacity.html",
@@ -56,6 +61,7 @@ async def _board(request: PageRequest, wrong: str | None = None, why: str = WRON
         stale=sum(not unit.is_fresh for unit in counts),
         wrong=wrong,
         why=why,
+        typed=typed,
     )
 
 
