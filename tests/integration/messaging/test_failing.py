@@ -182,6 +182,7 @@ async def test_one_mistake_on_every_row_does_not_bury_whoever_runs_the_network(
     monkeypatch.setattr(failing, "ALARMS_MAX", 2)
     rows = [Row("plan_texts", uuid4(), None, "notice", uuid4()) for _ in range(3)]
     for row in rows:
+        desk.clock.advance(STEP)
         for _ in range(FAILURES_UNTIL_TOLD):
             await noted(desk, row)
     assert {row_id for _, row_id in await alarms(desk, admin)} == {row.id for row in rows[:2]}

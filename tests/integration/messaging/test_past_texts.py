@@ -156,3 +156,14 @@ async def test_reports_of_the_carrier_are_forgotten_when_they_are_old(desk: Desk
         )  # fmt: skip
     assert await forget_callbacks.run(Work(sender, texts_at_once=1, text_unlisted_seconds=900)) == 1
     assert len(await desk.look("select from carrier_callback")) == 2
+
+
+async def test_what_waits_is_cleaned_up_behind_however_large_its_table_has_grown(desk: Desk) -> None:
+    """Once a vacuum is done as the table asks for it, a look reads as little as before."""
+    for table in (*BIG, "task"):
+        (row,) = await desk.look("select coalesce(array_to_string(reloptions, ' '), '') as options from pg_class"
+                                 " where oid = $1::regclass", table)  # fmt: skip
+        options = dict(option.split("=") for option in row["options"].split())
+        assert float(options["autovacuum_vacuum_scale_factor"]) == 0, table
+        assert 0 < int(options["autovacuum_vacuum_threshold"]) <= 100_000, table
+        assert options["vacuum_index_cleanup"] in ("on", "true"), table
