@@ -53,10 +53,14 @@ class WeekCarrier(CarrierWithin):
         call.was_taken = met.taken is not None
         await self._last()
         try:
-            return made_of(met)
-        except Exception as answer:
-            call.unclear = isinstance(answer, Ambiguous)
+            accepted = made_of(met)
+        except Ambiguous:
             raise
+        except Exception:
+            call.unclear = False
+            raise
+        call.unclear = False
+        return accepted
 
     def _misbehaviour(self) -> Misbehaviour:
         return MISBEHAVIOURS.get(self.conduct, WELL) if self.chance.random() < LIKELY else WELL

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 
@@ -30,17 +29,19 @@ class _Counted(Coroutine[Any, Any, Any]):
         return self._inner.__await__()
 
 
-async def cut_off(job: Coroutine[Any, Any, Any], *, at_await: int) -> bool:
+async def cut_off(job: Coroutine[Any, Any, Any], *, at_await: int, bury: Callable[[], Awaitable[None]]) -> bool:
     """Run a job and cut it off at its n-th await; False where it had fewer, and finished.
 
-    Every transaction that was not committed is rolled back, as the server does once it sees that somebody is gone.
+    Args:
+        bury: ends what the server still does for it, as it would when the other side is gone.
     """
-    loop, tasks, left = asyncio.get_running_loop(), list[asyncio.Task[Any]](), at_await
+    loop, tasks, left, died = asyncio.get_running_loop(), list[asyncio.Task[Any]](), at_await, asyncio.Event()
 
     def one_more() -> None:
         nonlocal left
         left -= 1
         if left == 0:
+            died.set()
             for task in tasks:
                 task.cancel()
 
@@ -52,12 +53,17 @@ async def cut_off(job: Coroutine[Any, Any, Any], *, at_await: int) -> bool:
         return task
 
     before = loop.get_task_factory()
+    watching = loop.create_task(died.wait())
     loop.set_task_factory(counted)
     try:
-        task = asyncio.create_task(job)
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        task = loop.create_task(job)
+        await asyncio.wait({task, watching}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         loop.set_task_factory(before)
+    if died.is_set():
+        await bury()
         await asyncio.gather(*tasks, return_exceptions=True)
-    return left <= 0
+        return True
+    watching.cancel()
+    await task
+    return False

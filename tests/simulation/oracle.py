@@ -32,6 +32,9 @@ GUESSED = "never_at_carrier"
 TELLS = {"call": "survivor_asks_for_call", "unsafe": "survivor_unsafe", "stop": "survivor_stopped_texts",
     "start": "survivor_asks_for_texts", "words": "survivor_wrote", "end": "consent_ended_by_text"}  # fmt: skip
 """Which task each meaning of what she writes becomes in every custody that has her number."""
+ABOUT_TEXTS = {"survivor_not_texted", "text_unsettled", "survivor_stopped_texts", "survivor_unsafe",
+    "consent_ended_by_text", "reconfirm_contact"}  # fmt: skip
+"""The tasks by which a person knows that a text did not go, or why none goes any more."""
 MEAN_HER = re.compile(
     r"\b(ana|invented|agency|house|beds?|shelter|refuge|police|http|www)\b|\+?1?312555\d{4}", re.IGNORECASE
 )
@@ -304,8 +307,10 @@ class Oracle:
             row["id"] for row in rows
             if row["survivor_id"] == promise.survivor_id and _starts_at(row["occurrence"]) == promise.starts_at
         }  # fmt: skip
+        if any(row["id"] in of_it and row["state"] == "scheduled" and row["kind"] == promise.kind for row in rows):
+            return  # its hour is still to come
         about = of_it | {her.referral_id, her.survivor_id}
-        if any(task["subject_id"] in about and _was_open_after(task, promise.at) for task in tasks):
+        if any(_tells_of(task, about) and _was_open_after(task, promise.at) for task in tasks):
             return
         if her.visit_at != promise.starts_at or her.visit != AS_BEFORE[promise.kind] or self._ended(her):
             return
@@ -313,13 +318,17 @@ class Oracle:
             and one.starts_at == promise.starts_at]  # fmt: skip
         if not any(one.kind == promise.kind and one.at >= promise.at for one in told):
             self.note("M5", f"{promise.kind} of {promise.starts_at:%a %H:%M} was promised, and is lost")
-        if promise.kind != "appointment_cancelled" and (her.changed_at is None or her.changed_at < promise.at):
+        if promise.kind != "appointment_cancelled" and (her.changed_at is None or her.changed_at <= promise.at):
             self._judge_reminders(promise, her, told)
 
     def _judge_reminders(self, promise: Promise, her: Her, told: Sequence[Handed]) -> None:
         for hours in promise.hours:
             moment = hours_before(promise.starts_at, hours, ZoneInfo(her.zone))
-            if moment <= promise.at or not could_arrive(her, moment, promise.starts_at):
+            if (
+                self.now() < promise.starts_at
+                or moment <= promise.at
+                or not could_arrive(her, moment, promise.starts_at)
+            ):
                 continue
             if not any(moment <= one.at < promise.starts_at for one in told):
                 self.note("M5", f"the reminder {hours} hours before {promise.starts_at:%a %H:%M} is lost")
@@ -382,6 +391,10 @@ def segments(body: str) -> int:
 def _starts_at(occurrence: Mapping[str, Any]) -> datetime | None:
     told = occurrence.get("starts_at")
     return None if told is None else datetime.fromisoformat(told)
+
+
+def _tells_of(task: Mapping[str, Any], about: set[UUID]) -> bool:
+    return task["kind"] in ABOUT_TEXTS and task["subject_id"] in about
 
 
 def _was_open_after(task: Mapping[str, Any], at: datetime) -> bool:

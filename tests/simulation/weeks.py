@@ -22,7 +22,7 @@ ACTS = (
     "visit", "visit", "visit", "visit", "plan", "plan", "write", "write", "carrier", "carrier", "well", "policy",
     "withdraw", "news", "die", "die", "down",
 )  # fmt: skip
-PACES = ((None, 10), (0.2, 2), (None, 10), (1.0, 3))
+PACES = ((None, 10), (0.05, 2), (None, 10), (1.0, 3))
 STEPS_MAX = 32
 
 
@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Week:
-    """A whole week. `reconfirm_after` and `released_for` are days, for each survivor."""
+    """A whole week. `reconfirm_after` and `released_for` are days, for each survivor; `days` go by after the last."""
 
     start: int
     pace: int
@@ -46,6 +46,7 @@ class Week:
     reconfirm_after: tuple[int, ...]
     released_for: tuple[int, ...]
     steps: tuple[Step, ...]
+    days: int = 10
 
     async def play(self, world: World) -> None:
         """Play it in a world of its own."""
@@ -60,7 +61,7 @@ class Week:
                 continue
             await world.do(step.what, step.who, step.pick)
             await world.live(until, chance)
-        await world.end(chance)
+        await world.end(chance, self.days)
 
 
 def steps() -> st.SearchStrategy[Step]:

@@ -6,6 +6,7 @@ People act through the areas, jobs are those of the timetable, PostgreSQL is Pos
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import json
@@ -56,7 +57,7 @@ QUICK = (
     "settle_unknown",
 )  # fmt: skip
 """What looks every few seconds, and is run at every moment at which something is due."""
-SLOW = ("ask_about_texts", "expire_releases", "reconfirm_contacts", "erase_texts", "forget_callbacks")
+SLOW = ("watch_failing", "ask_about_texts", "expire_releases", "reconfirm_contacts", "erase_texts", "forget_callbacks")
 SLOW_EVERY = timedelta(hours=4)
 MADE_AT = datetime(2026, 2, 1, 15, tzinfo=UTC)
 NETWORK_HOURS = (24, 2)
@@ -76,6 +77,7 @@ VISITS_IN = (
     timedelta(minutes=20), timedelta(hours=3), timedelta(hours=20), timedelta(hours=27), timedelta(days=2),
     timedelta(days=3, hours=5), timedelta(days=5),
 )  # fmt: skip
+VISITS_WITHIN_DAYS = 6
 WRITES = (
     ("STOP", "stop"), ("alto", "stop"), ("START", "start"), ("1", "confirm"), ("2", "call"), ("3", "unsafe"),
     ("where is it again", "words"), ("HELP", "help"), ("END ALL", "end"),
@@ -191,10 +193,12 @@ class World:
     refused_at: int = 0
     """How many calls of the carrier have been looked through for opt-outs."""
     numbers: int = 200
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Calls of the carrier that are under way at once share one connection for looking."""
     ticks: int = 0
     deaths: int = 0
-    dies_at: int = 0
-    """The next job that takes so many awaits dies at the last of them; 0: none."""
+    dies: dict[str, int] = field(default_factory=dict)
+    """At which await a job dies, the next time that it takes so many."""
 
     @property
     def now(self) -> datetime:
@@ -204,7 +208,8 @@ class World:
         """Turn the clock on, everybody's."""
         if by:
             self.clock.advance(by)
-            await set_clock(self.db, self.now)
+            async with self.asking:
+                await set_clock(self.db, self.now)
 
     # Time and jobs.
 
@@ -251,9 +256,11 @@ class World:
         due = [row for row in await self._texts() if _is_due(row, self.now)] if sends else []
         before = len(self.oracle.handed)
         job = JOBS[name].run(self.work)
-        if self.dies_at:
-            died = await cut_off(job, at_await=self.dies_at)  # type: ignore[arg-type]
-            self.dies_at, self.deaths = 0 if died else self.dies_at, self.deaths + died
+        if name in self.dies:
+            died = await cut_off(job, at_await=self.dies[name], bury=self._bury)  # type: ignore[arg-type]
+            if died:
+                del self.dies[name]
+                self.deaths += 1
         else:
             await job
         if sends:
@@ -261,6 +268,14 @@ class World:
             await self._learn_of_opt_outs()
         if name == "read_inbound":
             await self._learn_of_reading()
+
+    async def _bury(self) -> None:
+        """The server sees that a worker is gone; the next one has connections of its own."""
+        of_workers = "from pg_stat_activity where datname = current_database() and usename = 'referralnet_worker'"
+        await self.db.fetch(f"select pg_terminate_backend(pid) {of_workers}")
+        while await self.db.fetchval(f"select exists (select {of_workers})"):  # noqa: ASYNC110 (the server tells nobody)
+            await asyncio.sleep(0.002)
+        await self.work.database.close()
 
     async def look(self) -> None:
         """Show the oracle everything."""
@@ -291,7 +306,10 @@ class World:
 
     async def about(self, text_id: UUID, to: str, body: str, validity_seconds: int) -> Handed:
         """What is handed over, as its row says."""
-        row = await self.db.fetchrow("select kind, survivor_id, occurrence from text_message where id = $1", text_id)
+        async with self.asking:
+            row = await self.db.fetchrow(
+                "select kind, survivor_id, occurrence from text_message where id = $1", text_id
+            )
         assert row is not None
         until = self.now + timedelta(seconds=validity_seconds)
         return Handed(self.now, until, to, body, text_id, row["kind"], row["survivor_id"], row["occurrence"])
@@ -481,16 +499,16 @@ class World:
             with contextlib.suppress(Refusal):
                 await acts[what]()
         elif what == "die":
-            self.dies_at = 1 + pick % DEATHS_AT_MOST
+            self.dies[QUICK[who % len(QUICK)]] = 1 + pick % DEATHS_AT_MOST
         else:
             self.carrier.behave("well" if what == "well" else CONDUCTS[pick % len(CONDUCTS)], pick)
 
-    async def end(self, chance: random.Random) -> None:
+    async def end(self, chance: random.Random, days: int) -> None:
         """All is well again, and all that was begun comes to its end; then days go by in which things are erased."""
         self.carrier.behave("well", 0)
-        await self.live(self.now + timedelta(days=6), chance)
+        await self.live(self.now + timedelta(days=min(days, VISITS_WITHIN_DAYS)), chance)
         self.slow_every = timedelta(days=1)
-        await self.live(self.now + timedelta(days=4), chance)
+        await self.live(self.now + timedelta(days=max(0, days - VISITS_WITHIN_DAYS)), chance)
         tasks = await self.db.fetch("select kind, subject_id, opened_at, done_at from task")
         self.oracle.end(await self._texts(), [dict(row) for row in tasks])
 
