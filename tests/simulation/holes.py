@@ -103,6 +103,14 @@ def until_tomorrow(original: Any) -> Any:
     return slot_now
 
 
+def without_reminders(original: Any) -> Any:
+    def texts_due(message: Any, *more: Any) -> Any:
+        due, gone = original(message, *more)
+        return [one for one in due if one.message is message], gone
+
+    return texts_due
+
+
 def on_the_clock_of(zone: str) -> Makes:
     """The hour is that of another clock."""
     return lambda original: (
@@ -199,6 +207,7 @@ HOLES: dict[str, Hole] = {
     "nobody is told of what could not be sent": Hole(
         "M5", {f"{MESSAGING}.scheduling.open_task": tells_no("survivor_not_texted")}, SOON
     ),
+    "a visit has no reminder": Hole("M5", {f"{MESSAGING}.planning.texts_due": without_reminders}, SOON, days=6),
     "the last report wins": Hole(
         "M7", {f"{MESSAGING}.callbacks.moves_forward": answers(True)}, (carrier("calls back twice, and in reverse"),)
     ),
