@@ -17,6 +17,12 @@ SEARCHED = int(os.environ.get("REFERRALNET_TEST_WEEKS", "0"))
 """So many drawn weeks are searched as well."""
 
 
+PLAYS_MAX = 30
+"""Ids are drawn anew each time, and with them which of several that are due at one moment is worked on first: a hole that
+shows in two days of five is found within so many all the same.
+"""
+
+
 class Found(Exception):
     """The rule is seen to be broken: no further week is needed."""
 
@@ -52,7 +58,11 @@ def test_what_is_planted_is_found_and_nothing_without_it(
     hole = HOLES[name]
     assert ground.wait(ground.play(hole.week)) == []
     plant(hole, monkeypatch)
-    wrong = ground.wait(ground.play(hole.week, sql=hole.sql))
+    wrong: list[str] = []
+    for _ in range(PLAYS_MAX):
+        wrong = ground.wait(ground.play(hole.week, sql=hole.sql))
+        if finds(hole, wrong):
+            break
     assert finds(hole, wrong), wrong
     print(f"{hole.rule:3} {name}\n      {finds(hole, wrong)[0]}")  # noqa: T201 (the table, with -s)
 
