@@ -18,8 +18,8 @@ SEARCHED = int(os.environ.get("REFERRALNET_TEST_WEEKS", "0"))
 
 
 PLAYS_MAX = 30
-"""Ids are drawn anew each time, and with them which of several that are due at one moment is worked on first: a hole that
-shows in two days of five is found within so many all the same.
+"""Ids are drawn anew each time, and with them which of several that are due at one moment is worked on first: a hole
+that shows in two plays of five is found within so many all the same.
 """
 
 
