@@ -12,7 +12,7 @@ from sqlalchemy import Integer, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Member, Operator, Role
-from referralnet.directory.matching_policy import UNITS_FOR_ONE_PERSON
+from referralnet.directory.matching_policy import FAMILY_UNIT, UNITS_FOR_ONE_PERSON
 from referralnet.errors import InvalidInput, NotFound, NotPermitted, Refusal
 
 UNITS_MAX = 10_000
@@ -107,7 +107,7 @@ def fit(unit: str, available: int, household_size: int) -> tuple[bool, bool, int
     """How well units of this name fit a household, the best sorted first: those of which there is enough, then those
     made for as many, so that no family's room is given to one person while a bed is free; then what there is most of.
     """
-    of_its_size = ("famil" in unit.lower()) == (household_size > 1)
+    of_its_size = (FAMILY_UNIT in unit.lower()) == (household_size > 1)
     return available < wanted_of(unit, household_size), not of_its_size, -available
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from referralnet.directory.freshness import fresh_condition
-from referralnet.directory.matching_policy import AGE_BANDS, REASONS, UNITS_FOR_ONE_PERSON
+from referralnet.directory.matching_policy import AGE_BANDS, FAMILY_UNIT, REASONS, UNITS_FOR_ONE_PERSON
 from referralnet.directory.regions import region_cells
 from referralnet.directory.search_parameters import expect_fast_pages
 from referralnet.directory.search_reach import FREE, REACHED_MAX
@@ -170,7 +170,7 @@ _UNITS = f"""
               from service_capacity capacity join unit on unit.id = capacity.unit_id
              where capacity.service_id = e.service_id and capacity.gone_at is null) counted
          order by counted.state = 'fresh' and counted.enough desc, counted.state = 'fresh' desc,
-                  (:household_size > 1 and counted.unit ilike '%famil%') desc, counted.updated desc, counted.id
+                  (:household_size > 1 and counted.unit ilike '%{FAMILY_UNIT}%') desc, counted.updated desc, counted.id
          limit 1
     ) c on true"""  # noqa: S608 (our own policy)
 

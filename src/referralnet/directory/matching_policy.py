@@ -19,6 +19,9 @@ ACCEPTS_SELDOM_PERCENT = 30
 UNITS_FOR_ONE_PERSON = ("bed", "crib")
 """A household of three needs three of these, and one of any other unit."""
 
+FAMILY_UNIT = "famil"
+"""What stands in the name of a unit that is made for several."""
+
 AGE_BANDS = {"under_13": (0, 12), "13_17": (13, 17), "18_24": (18, 24), "25_59": (25, 59), "60_over": (60, 120)}
 """Youngest and oldest age of each band of survivors.needs.AgeBand."""
 

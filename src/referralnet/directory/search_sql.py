@@ -11,6 +11,7 @@ from functools import lru_cache
 from sqlalchemy import TextClause
 
 from referralnet.directory.freshness import fresh_condition
+from referralnet.directory.matching_policy import FAMILY_UNIT
 from referralnet.directory.ranking import NEAR_POINTS, REASONS, WORDS_POINTS, Reason
 from referralnet.directory.search_parameters import Shape, bind
 from referralnet.directory.search_reach import DISTANCE, reach
@@ -25,7 +26,7 @@ _CAPACITY = f"""
           from service_capacity capacity join unit on unit.id = capacity.unit_id
          where capacity.service_id = e.service_id and capacity.gone_at is null
          order by {_FRESH} and capacity.available > 0 desc,
-                  (:takes_children and unit.name ilike '%famil%') desc, capacity.updated desc, capacity.id
+                  (:takes_children and unit.name ilike '%{FAMILY_UNIT}%') desc, capacity.updated desc, capacity.id
          limit 1
     ) c on true"""  # noqa: S608 (our own policy)
 
