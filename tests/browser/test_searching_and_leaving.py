@@ -55,13 +55,13 @@ async def test_without_a_script_everything_works(visit: Visit, member: MadeMembe
     visitor = await signed_in(visit, member, java_script_enabled=False)
     await visitor.go("/directory")
     await visitor.page.fill("#words", "bed tonight spanish")
-    await visitor.page.click("text=Search")
+    await visitor.follow("text=Search")
     await expect(visitor.page.locator("#found-title")).to_have_text("12 services")
     await visitor.page.check("#open + label")
-    await visitor.page.click(".search-act button")
+    await visitor.follow(".search-act button")
     assert "open=1" in visitor.page.url
     await visitor.go("/capacity")
-    await visitor.page.click("text=One fewer >> nth=0")
+    await visitor.follow("text=One fewer >> nth=0")
     await expect(visitor.page.locator("[role=status]")).to_contain_text("Thank you.")
 
 
@@ -90,7 +90,7 @@ async def test_one_escape_does_not_leave(visit: Visit, member: MadeMember) -> No
 async def test_after_signing_out_the_back_button_shows_nothing(visit: Visit, member: MadeMember) -> None:
     visitor = await signed_in(visit, member)
     await visitor.go("/capacity")
-    await visitor.page.click("text=Sign out")
+    await visitor.follow("text=Sign out")
     await visitor.page.go_back()
     await expect(visitor.page.locator("h1")).to_have_text("Sign in")
 
