@@ -19,7 +19,6 @@ import json
 import re
 import statistics
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.made_texts import Survivor, make_due, make_survivors
+from benchmarks.past_texts import BIG, fill_past
 from referralnet.clock import SystemClock
 from referralnet.database.acting import Custodian, Nobody
 from referralnet.database.embedded import EmbeddedPostgres
@@ -63,41 +63,7 @@ from referralnet.messaging.sending import Sender
 from referralnet.messaging.tables import TextState
 
 AGENCIES, DUE, LOOKS = 20, 60, 3
-MILLION = 1_000_000
-BIG = ("text_message", "notice", "inbound_text", "carrier_callback", "task")
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-# As they stand once nothing can arrive about them any more. A fiftieth stays unknown for good; three texts are of one
-# referral, one notice is of three texts, one text in ten was answered. Ids rise, so that filling is quick.
-FILL = (
-    """insert into text_message (id, agency_id, survivor_id, subject_id, kind, priority, due_at, claimable_at,
-         send_before, occurrence, state, state_at, fence, attempts, carrier_sid, created_at, erased_at,
-         carrier_erased_at, told_at, segments)
-       select past_id(number), ($3::uuid[])[1 + number % array_length($3::uuid[], 1)], past_id(number / 30),
-         past_id(number / 3), 'appointment_reminder', 1, past, past, past + interval '1 hour', '{}',
-         case when number % 50 = 0 then 'unknown' else 'delivered' end, past, 1, 1,
-         case when number % 50 = 0 then null else 'SM' || md5(number::text) end, past, past, past, past, 1
-       from generate_series($1::bigint, $2::bigint) number,
-         lateral (select now() - interval '10 days' - number * interval '2 seconds' as past) moment""",
-    """insert into notice (id, agency_id, referral_id, kind, occurrence, created_at, handled_at)
-       select past_id(number), ($3::uuid[])[1 + number % array_length($3::uuid[], 1)], past_id(number), 'referral_news',
-         '{}', now() - interval '1 year', now() - interval '1 year'
-       from generate_series($1::bigint / 3, $2::bigint / 3 - 1) number""",
-    """insert into inbound_text (id, carrier_sid, received_at, handled_at, carrier_erased_at)
-       select past_id(number), 'IN' || md5(number::text), now() - interval '1 year', now() - interval '1 year', now()
-       from generate_series($1::bigint / 10, $2::bigint / 10 - 1) number where $3::uuid[] is not null""",
-    """insert into carrier_callback (id, text_id, carrier_sid, status, received_at, handled_at)
-       select past_id(number), past_id(number), 'SM' || md5(number::text), 'delivered', now(), now()
-       from generate_series($1::bigint / 10, $2::bigint / 10 - 1) number where $3::uuid[] is not null""",
-    """insert into task (id, agency_id, kind, subject_kind, subject_id, detail, opened_at, due_at, done_at)
-       select past_id(number), ($3::uuid[])[1 + number % array_length($3::uuid[], 1)], 'survivor_not_texted',
-         'text_message', past_id(number), '{}', now(), now(), now()
-       from generate_series($1::bigint / 20, $2::bigint / 20 - 1) number""",
-)
-INDEXES = """select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as made_by from pg_index
-    where indrelid::regclass::text = any($1) and not indisprimary
-      and not exists (select from pg_constraint where conindid = indexrelid)"""
-PAST_ID = """create function past_id(number bigint) returns uuid language sql immutable
-    return (lpad(to_hex(number), 16, '0') || md5(number::text)::char(16))::uuid"""
 _PLANS = re.compile(r"duration: ([\d.]+) ms  plan:\n((?:\t.*\n?)+)")
 _VALUES = re.compile(r"\s+")
 
@@ -172,26 +138,18 @@ class Bench:
         self._worker = Database(postgres.url("referralnet_worker", "benchmark"))
         self._app = Database(postgres.url("referralnet_app", "benchmark"))
         self._sender = Sender(self._worker, QuickCarrier(), ring, SystemClock(), "http://127.0.0.1:1")
+        self._sockets = str(postgres.sockets)
         self._measuring = Measuring(postgres.slot / "server.log")
         self._past = 0
 
     async def fill(self, past: int) -> float:
         """Put texts that have gone into the tables until there are so many; returns how many seconds it took."""
-        began = time.monotonic()
         agencies = sorted({survivor.agency_id for survivor in self.survivors})
-        # An index is made in a fraction of the time in which it is filled row by row.
-        indexes = await self.db.fetch(INDEXES, list(BIG)) if past - self._past > MILLION / 2 else []
-        for index in indexes:
-            await self.db.execute(f"drop index {index['name']}")
-        for first in range(self._past, past, MILLION):
-            for fill in FILL:
-                await self.db.execute(fill, first, min(first + MILLION, past) - 1, agencies)
-        for index in indexes:
-            await self.db.execute(index["made_by"])
-        for table in BIG:
-            await self.db.execute(f"vacuum (analyze) {table}")
-        self._past = past
-        return time.monotonic() - began
+        since, self._past = self._past, past
+        return await fill_past(self._connect, agencies, since=since, until=past)
+
+    async def _connect(self) -> Connection:
+        return await asyncpg.connect(host=self._sockets, user="postgres", database="benchmark")
 
     async def measure(self) -> dict[tuple[str, str], list[Cost]]:
         """Let each job run some times, with something to do; returns what its statements cost."""
@@ -320,8 +278,6 @@ async def run(asked: argparse.Namespace, postgres: EmbeddedPostgres) -> bool:
     await migrate(postgres.url("referralnet_owner", "benchmark"))
     db = await asyncpg.connect(host=str(postgres.sockets), user="postgres", database="benchmark")
     await db.execute("set session_replication_role = replica")
-    await db.execute("set maintenance_work_mem = '512MB'")
-    await db.execute(PAST_ID)
     for role in ("referralnet_worker", "referralnet_app"):
         for name, value in {
             "session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "0",
