@@ -77,6 +77,8 @@ LOOKED_AT: dict[str, tuple[str, str]] = {
     "/administer/members": (ADMIN, "/administer/members"),
     "/administer/members/invite": (ADMIN, "/administer/members/invite"),
     "/administer/members/{handle}": (ADMIN, "/administer/members/{colleague}"),
+    "/administer/listings": (ADMIN, "/administer/listings"),
+    "/administer/listings/{id:uuid}": (ADMIN, "/administer/listings/{own_service}"),
     "/administer/programs": (ADMIN, "/administer/programs"),
     "/administer/programs/{id:uuid}": (ADMIN, "/administer/programs/{program}"),
     "/administer/reminders": (ADMIN, "/administer/reminders"),
@@ -152,6 +154,9 @@ async def make_world(
             "service": entry,
             "organization": await db.fetchval(
                 "select organization_id from directory_entry where service_at_location_id = $1", entry
+            ),
+            "own_service": await db.fetchval(
+                "select service_id from directory_entry where service_at_location_id = $1", entry
             ),
             "program": await db.fetchval("select id from webhook limit 1"),
             "empty_agency": await db.fetchval("select id from agency where name = 'New Door Legal'"),

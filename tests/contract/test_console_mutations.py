@@ -21,11 +21,8 @@ SOURCE = Path(referralnet.__file__).parent
 AREAS = (
     "referrals", "appointments", "messaging", "consent", "survivors", "directory", "identity", "audit", "partners",
 )  # fmt: skip
-PROGRAMS_DO_IT = "It is for programs that keep a listing; people see it in the directory, and no page changes it yet."
 NO_PAGE_YET = "No page yet: the API has it."
 WITHOUT_A_PAGE = {
-    "updateListing": PROGRAMS_DO_IT,
-    "followImport": PROGRAMS_DO_IT,
     "stillTrue": "The capacity board says so by keeping the same count, which it shows beside the button.",
     "decideDuplicate": NO_PAGE_YET,
     "decideLikeness": NO_PAGE_YET,

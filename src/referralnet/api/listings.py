@@ -170,6 +170,10 @@ class ListingInput:
     assurer_email: str | None = strawberry.field(
         default=None, description="Who stands for it in public; the organization's own address where nothing is given."
     )
+    assured: bool = strawberry.field(
+        default=False,
+        description="True: all of it is true today, also what is not changed. Alone it makes no part your own.",
+    )
 
 
 def _change(given: ListingInput) -> listing_change.ListingChange:
@@ -188,6 +192,7 @@ def _change(given: ListingInput) -> listing_change.ListingChange:
         if units is None
         else tuple(listing_change.CountedUnit(one.unit, one.available, one.maximum) for one in units),
         assurer_email=given.assurer_email,
+        assured=given.assured,
     )
 
 
@@ -202,8 +207,8 @@ class ListingQuery:
     @strawberry.field(description="The services whose listings your agency keeps.")
     async def own_listings(self, info: Info) -> list[OwnListing]:
         async with info.context.reading(Permission.KEEP_CAPACITY) as (session, _):
-            rows = await listing_reading.own_listings(session)
-            return [OwnListing(service_id=service_id, name=name) for service_id, name in rows]
+            found = await listing_reading.own_listings(session)
+            return [OwnListing(service_id=one.service_id, name=one.name) for one in found]
 
     @strawberry.field(description="One listing of your agency, with its history.")
     async def listing(self, info: Info, service_id: UUID) -> Listing:

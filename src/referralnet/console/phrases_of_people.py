@@ -157,6 +157,23 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "keeps_confidences": "bound by law to keep what it is told",
         "run_by_government": "run by police or prosecution",
     },
+    "listing_part": {
+        "name": "What it is called",
+        "description": "What it does",
+        "eligibility_description": "Who may come",
+        "application_process": "How to get in",
+        "languages": "Languages spoken there",
+        "phone": "Telephone of the front door",
+        "schedules": "When it is open",
+        "status": "Is it there for people now?",
+        "capacity": "What is counted, such as beds",
+    },
+    "listing_status": {
+        "active": "Yes: everybody who searches finds it",
+        "temporarily closed": "Closed for a time",
+        "inactive": "Not at work",
+        "defunct": "Gone for good",
+    },
     "weekday": {"0": "Mon", "1": "Tue", "2": "Wed", "3": "Thu", "4": "Fri", "5": "Sat", "6": "Sun"},
 }
 PHRASES = tuple(words for table in TABLES.values() for words in table.values())

@@ -24,6 +24,7 @@ from referralnet.console.pages import (
     member,
     members,
     network,
+    own_listings,
     phone,
     programs,
     reminders,
@@ -107,6 +108,7 @@ def _administering(desk: Desk) -> list[Route]:
         _members(desk, "/administer/members/invite", "POST", members.invite),
         _members(desk, "/administer/members/{handle}", "GET", member.show),
         _members(desk, "/administer/members/{handle}", "POST", member.keep),
+        *_listings(desk),
         _members(desk, "/administer/programs", "GET", programs.show),
         _members(desk, "/administer/programs", "POST", programs.register),
         _members(desk, "/administer/programs/{id:uuid}", "GET", programs.show_one),
@@ -120,6 +122,16 @@ def _administering(desk: Desk) -> list[Route]:
         _members(desk, "/administer/reminders", "GET", reminders.show),
         _members(desk, "/administer/reminders", "POST", reminders.keep),
         *_network(desk),
+    ]
+
+
+def _listings(desk: Desk) -> list[Route]:
+    return [
+        _members(desk, "/administer/listings", "GET", own_listings.show),
+        _members(desk, "/administer/listings/{id:uuid}", "GET", own_listings.show_one),
+        _members(desk, "/administer/listings/{id:uuid}", "POST", own_listings.keep),
+        _members(desk, "/administer/listings/{id:uuid}/true", "POST", own_listings.assure),
+        _members(desk, "/administer/listings/{id:uuid}/follow", "POST", own_listings.follow),
     ]
 
 

@@ -14,6 +14,7 @@ from referralnet.identity.access import Permission, is_permitted
 ADMINISTER = "/administer"
 SECTIONS = (
     ("members", "Members", (Permission.KEEP_MEMBERS,)),
+    ("listings", "Listings", (Permission.KEEP_LISTING,)),
     ("programs", "Other programs", (Permission.KEEP_WEBHOOKS,)),
     ("reminders", "Reminders", (Permission.KEEP_TEXT_POLICY,)),
     ("files", "Files", (Permission.KEEP_SURVIVORS,)),

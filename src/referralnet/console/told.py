@@ -76,6 +76,10 @@ class Told(StrEnum):
     ACT_TAKEN_BACK = "act_taken_back"
     RELEASE_IN_ERROR = "release_in_error"
     SHARED = "shared"
+    LISTING_KEPT = "listing_kept"
+    LISTING_SAME = "listing_same"
+    LISTING_TRUE = "listing_true"
+    LISTING_FOLLOWS = "listing_follows"
 
 
 SENTENCES = {
@@ -142,6 +146,10 @@ SENTENCES = {
     Told.ACT_TAKEN_BACK: "The proposal is taken back. Nothing was done.",
     Told.RELEASE_IN_ERROR: "It has ended, as entered in error, with what stood on it.",
     Told.SHARED: "The service can read it now, under her release.",
+    Told.LISTING_KEPT: "Kept. Everybody who looks for it reads it so from now on.",
+    Told.LISTING_SAME: "Nothing was other than before, so nothing was changed.",
+    Told.LISTING_TRUE: "Thank you. It says from now on that it was looked over today.",
+    Told.LISTING_FOLLOWS: "Noted. The next import brings these parts; until then they stay as they are.",
 }
 
 

@@ -19,6 +19,7 @@ class UnitCount:
     """One counted unit of one service: free, held by accepted referrals, and when somebody last said so."""
 
     capacity_id: UUID
+    service_id: UUID
     service_name: str
     unit: str
     available: int
@@ -29,7 +30,7 @@ class UnitCount:
 
 
 _COUNTED = """
-    select c.id, s.name as service_name, u.name as unit, c.available, c.held, c.maximum, c.updated
+    select c.id, c.service_id, s.name as service_name, u.name as unit, c.available, c.held, c.maximum, c.updated
       from service_capacity c
       join service s on s.id = c.service_id
       join unit u on u.id = c.unit_id
@@ -58,6 +59,7 @@ async def list_units_of(
 def _unit_count(row: Row[Any], now: datetime) -> UnitCount:
     return UnitCount(
         capacity_id=row.id,
+        service_id=row.service_id,
         service_name=row.service_name,
         unit=row.unit,
         available=row.available,

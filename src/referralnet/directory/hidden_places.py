@@ -21,20 +21,28 @@ class TellsHiddenPlace(Refusal):
 
 
 # Row security lets an agency read its own hidden places, and nobody else's.
-_HIDDEN = """
-    with hidden as (
-        select location.id from location
-         where location.confidential and location.gone_at is null
-           and (location.organization_id = :organization
-                or location.id in (select location_id from service_at_location at
-                                     join service on service.id = at.service_id
-                                    where service.organization_id = :organization))
-    )
+_PLACES = """
+    select location.id from location
+     where location.confidential and location.gone_at is null
+       and (location.organization_id = :organization
+            or location.id in (select location_id from service_at_location at
+                                 join service on service.id = at.service_id
+                                where service.organization_id = :organization))
+"""
+_HIDDEN = f"""
+    with hidden as ({_PLACES})
     select address_1, postal_code, null as number from address
      where gone_at is null and location_id in (select id from hidden)
     union all
     select null, null, number from phone where gone_at is null and location_id in (select id from hidden)
-"""
+"""  # noqa: S608 (our own names)
+
+
+async def has_hidden_place(session: AsyncSession, service_id: UUID) -> bool:
+    """Whether whoever offers a service of the acting agency has a place that is kept secret."""
+    whose = text("select organization_id from service where id = :service")
+    organization_id = await session.scalar(whose, {"service": service_id})
+    return bool(await session.scalar(text(f"select exists ({_PLACES})"), {"organization": organization_id}))
 
 
 async def refuse_what_tells(session: AsyncSession, organization_id: UUID, texts: Mapping[str, str | None]) -> None:

@@ -52,7 +52,10 @@ class CountedUnit:
 
 @dataclass(frozen=True, slots=True)
 class ListingChange:
-    """What to change; None leaves a part as it is. An empty text takes it away, an empty list all rows of that part."""
+    """What to change; None leaves a part as it is. An empty text takes it away, an empty list all rows of that part.
+
+    `assured`: all of it, as it stands after this, was looked over and is true. By itself it makes no part one's own.
+    """
 
     name: str | None = None
     description: str | None = None
@@ -64,11 +67,17 @@ class ListingChange:
     phone: FrontDoor | None = None
     capacity: tuple[CountedUnit, ...] | None = None
     assurer_email: str | None = None
+    assured: bool = False
 
     @property
     def words(self) -> frozenset[str]:
         """The parts that are given and are the agency admin's to keep."""
         return frozenset(part for part in WORD_PARTS if getattr(self, part) is not None)
+
+    @property
+    def is_assured(self) -> bool:
+        """Whether somebody stands for it anew: whoever changes its words does, and whoever says so."""
+        return bool(self.words) or self.assured or self.assurer_email is not None
 
     @property
     def parts(self) -> frozenset[str]:
@@ -86,7 +95,7 @@ def checked(change: ListingChange) -> ListingChange:
     Raises:
         InvalidInput: a value is not acceptable, or nothing is given; names the field.
     """
-    if not change.parts:
+    if not change.parts and not change.is_assured:
         raise InvalidInput(field="change", detail="Nothing is given.")
     texts = {part: _text(part, getattr(change, part)) for part in TEXT_LENGTH_MAX}
     if change.status is not None and change.status not in STATUSES:
@@ -101,6 +110,7 @@ def checked(change: ListingChange) -> ListingChange:
         phone=None if change.phone is None else _read("phone", change.phone, _front_door),
         capacity=_counted(change.capacity),
         assurer_email=change.assurer_email,
+        assured=change.assured,
     )
 
 

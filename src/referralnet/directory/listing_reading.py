@@ -71,18 +71,40 @@ class Listing:
     changes: tuple[ListingEvent, ...]
 
 
-async def own_listings(session: AsyncSession) -> list[tuple[UUID, str]]:
-    """Id and name of each service that the acting agency keeps, by name."""
+@dataclass(frozen=True, slots=True)
+class OwnListing:
+    """A service that one's agency keeps, and when somebody last stood for what its listing says."""
+
+    service_id: UUID
+    name: str
+    status: str
+    assured_date: dt.date | None
+
+
+async def where_shown(session: AsyncSession, service_id: UUID) -> list[UUID]:
+    """The ids under which everybody finds a service, one for each of its places; none where it is not active."""
+    found = await session.scalars(
+        text("""
+            select service_at_location_id from directory_listing
+             where service_id = :service order by service_at_location_id
+        """),
+        {"service": service_id},
+    )
+    return list(found)
+
+
+async def own_listings(session: AsyncSession) -> list[OwnListing]:
+    """Each service that the acting agency keeps, by name."""
     rows = await session.execute(
         text("""
-            select service.id, service.name from service
+            select service.id as service_id, service.name, service.status, service.assured_date from service
               join organization on organization.id = service.organization_id
              where service.gone_at is null
                and organization.agency_id = acting_agency()  -- lint: agency-filter one's own listings
              order by service.name, service.id limit 500
         """)
     )
-    return [(row.id, row.name) for row in rows]
+    return [OwnListing(*row) for row in rows]
 
 
 async def read_listing(session: AsyncSession, service_id: UUID, *, now: dt.datetime) -> Listing:

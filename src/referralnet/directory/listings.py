@@ -43,7 +43,7 @@ async def update_listing(
         TellsHiddenPlace: a text leads to a confidential place.
         ImportRunning: an import is at work, and would not see this change.
     """
-    require(actor, Permission.KEEP_LISTING if change.words else Permission.KEEP_CAPACITY)
+    require(actor, Permission.KEEP_LISTING if change.is_assured else Permission.KEEP_CAPACITY)
     wanted = checked(change)
     await require_no_import(session)
     service = await _own_service(session, service_id)
@@ -53,12 +53,13 @@ async def update_listing(
     changed += await _write_rows(session, service, wanted, now)
     if wanted.capacity is not None:
         changed += await count_units(session, actor, service_id, service.package, wanted.capacity, now=now)
-    if wanted.words:
+    if wanted.is_assured:
         await _assure(session, service, wanted, now)
         await refresh_own_entries(session, service_id, service.package)
     await _keep_as_own(session, service_id, wanted.parts, now)
     await _write_history(session, actor, service_id, changed, now)
-    await record(session, Action.LISTING_CHANGED, "service", service_id, parts=sorted(wanted.parts))
+    told = sorted(wanted.parts) or ["assured"]
+    await record(session, Action.LISTING_CHANGED, "service", service_id, parts=told)
     return service_id
 
 

@@ -125,3 +125,16 @@ async def test_another_agency_confirms_no_count_and_reads_no_listing(
     alone = "query($id: UUID!) { listing(serviceId: $id) { version } }"
     answer = await client.ask(alone, {"id": str(kept.service_id)}, headers=stranger.headers)
     assert answer.codes == ["NOT_FOUND"]
+
+
+async def test_all_is_still_true_is_said_by_whoever_answers_for_the_words_and_makes_nothing_ones_own(
+    client: Client, owner: Database, keyring: Keyring, admin: MadeMember, kept: ListingKeeper
+) -> None:
+    intake = await make_member(owner, keyring, kept.agency_id, [Role.INTAKE])
+    assert (await update(client, intake, kept, {"assured": True}))["code"] == "NOT_PERMITTED"
+    assert (await update(client, admin, kept, {}))["code"] == "INVALID_INPUT"
+    assert "id" in await update(client, admin, kept, {"assured": True})
+    document = "query($id: UUID!) { listing(serviceId: $id) { version assuredDate own { part } changes { action } } }"
+    answer = await client.ask(document, {"id": str(kept.service_id)}, headers=admin.headers)
+    today = CLOCK_STARTS_AT.date().isoformat()
+    assert answer.data["listing"] == {"version": 1, "assuredDate": today, "own": [], "changes": []}

@@ -182,6 +182,7 @@ ADMIN, KEEPER = {Role.AGENCY_ADMIN}, {Role.NETWORK_ADMIN}
 OFFERED = {
     "/administer/members": ADMIN,
     "/administer/members/invite": ADMIN,
+    "/administer/listings": ADMIN,
     "/administer/programs": ADMIN,
     "/administer/reminders": ADMIN,
     "/administer/files": {Role.COORDINATOR},

@@ -12,7 +12,7 @@ from referralnet.console.told import Told
 from referralnet.directory.capacity import CountChanged, confirm_capacity
 from referralnet.directory.capacity_board import list_unit_counts
 from referralnet.errors import InvalidInput
-from referralnet.identity.access import Permission, require
+from referralnet.identity.access import Permission, is_permitted, require
 from referralnet.identity.profiles import own_profile
 
 WRONG_COUNT = "Write a whole number, not above what the listing says is there at most."
@@ -58,6 +58,7 @@ async def _board(
         422 if wrong is not None else 200,
         profile=profile,
         services=services,
+        may_keep=is_permitted(actor, Permission.KEEP_LISTING),
         stale=sum(not unit.is_fresh for unit in counts),
         wrong=wrong,
         why=why,

@@ -41,8 +41,9 @@ async def service(request: PageRequest) -> Response:
         (hit,) = await _listed(session, request, [_asked_for(request)])
         hours = await opening_hours(session, [hit.service_at_location_id], now=request.now)
     may_ask = is_permitted(actor, Permission.SEND_REFERRALS) and hit.agency_id not in (None, actor.agency_id)
+    may_keep = is_permitted(actor, Permission.KEEP_LISTING) and hit.agency_id == actor.agency_id
     spans = hours[hit.service_at_location_id]
-    return request.page("service.html", profile=profile, hit=hit, hours=spans, may_ask=may_ask)
+    return request.page("service.html", profile=profile, hit=hit, hours=spans, may_ask=may_ask, may_keep=may_keep)
 
 
 async def organization(request: PageRequest) -> Response:
