@@ -184,10 +184,10 @@ HOLES: dict[str, Hole] = {
     "a block does not reach the trail": Hole("C12", "drop policy within_reach on audit_event"),
     "a block holds for agencies and not for members": Hole(
         "C12",
-        """create or replace function acting_blocked_survivors() returns setof uuid language sql stable rows 1
+        """create or replace function acting_blocked() returns uuid[] language sql stable
              security definer set search_path = public, pg_temp as $$
-             select survivor_id from survivor_block where lifted_at is null
-               and blocked_agency_id = (select member.agency_id from member where member.id = acting_member()) $$""",
+             select array(select survivor_id from survivor_block where lifted_at is null
+               and blocked_agency_id = (select member.agency_id from member where member.id = acting_member())) $$""",
     ),
     "a column too many is granted": Hole("C2", "grant select (body_sealed) on text_message to referralnet_app"),
     "a view reads with its owner's rights": Hole(

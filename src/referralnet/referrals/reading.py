@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,7 +13,6 @@ from sqlalchemy import (
     ARRAY,
     DateTime,
     Integer,
-    Row,
     ScalarSelect,
     Select,
     Text,
@@ -25,6 +23,7 @@ from sqlalchemy import (
     case,
     column,
     func,
+    literal_column,
     null,
     select,
     table,
@@ -34,6 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from referralnet.database.acting import AgencyKind, Member
+from referralnet.database.rows import row_maker
 from referralnet.errors import InvalidInput, NotFound
 from referralnet.identity.access import Permission, require
 from referralnet.identity.tables import Agency, MemberAccount
@@ -44,6 +44,8 @@ from referralnet.referrals.tables import OnwardReferral, Referral, ReferralAssig
 PAGE_MAX = 200
 _Source, _Target = aliased(Agency), aliased(Agency)
 _Assignee = aliased(MemberAccount)
+# Written out and no parameter, so that a plan kept for all values finds the index of what waits.
+_ON_HOLD = literal_column(f"'{Status.ON_HOLD}'", Text())
 # The view that every member may read; the table behind it is the directory's own.
 LISTING = table(
     "directory_listing",
@@ -54,8 +56,7 @@ LISTING = table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NeedRow:
+class NeedRow(NamedTuple):
     """What is asked for, frozen when the referral was sent; codes and counts, no free text."""
 
     service_type: str
@@ -68,8 +69,7 @@ class NeedRow:
     immigration_sensitive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReferralRow:
+class ReferralRow(NamedTuple):
     """A referral as one of its parties sees it. `source_agency_*` is None for a target that has not accepted (R4).
 
     `waitlist_position` is the target's alone, whose list it is; `assignee_*` and `part_of` are each side's own.
@@ -88,7 +88,6 @@ class ReferralRow:
     service_at_location_id: UUID
     service_name: str | None
     organization_name: str | None
-    need: NeedRow
     last_event: Event | None
     changed_at: datetime
     created_at: datetime
@@ -102,10 +101,10 @@ class ReferralRow:
     assignee_name: str | None
     part_of: UUID | None
     version: int
+    need: NeedRow
 
 
-@dataclass(frozen=True, slots=True)
-class ReferralEventRow:
+class ReferralEventRow(NamedTuple):
     """One step of the history. Of the other party it names the agency (R4: once accepted) and never a person."""
 
     sequence: int
@@ -133,25 +132,9 @@ class Page(NamedTuple):
     after: Position | None
 
 
-NEED_COLUMNS = tuple(field.name for field in fields(NeedRow))
-_AS_STORED = (
-    "id",
-    "status",
-    "business_status",
-    "status_reason",
-    "outcome",
-    "source_agency_kind",
-    "target_agency_id",
-    "service_at_location_id",
-    "last_event",
-    "changed_at",
-    "created_at",
-    "requested_at",
-    "answer_due_at",
-    "accepted_at",
-    "ended_at",
-    "version",
-)
+NEED_COLUMNS = NeedRow._fields
+# The need is the last field of a row, and its columns are the last that are read.
+_NEED_AT = len(ReferralRow._fields) - 1
 
 
 async def referral(session: AsyncSession, actor: Member, referral_id: UUID) -> ReferralRow:
@@ -202,16 +185,20 @@ async def sent(
 async def events(session: AsyncSession, referral_ids: Iterable[UUID]) -> dict[UUID, list[ReferralEventRow]]:
     """The history of each referral, oldest first; row security leaves out what the actor is no party of."""
     found: dict[UUID, list[ReferralEventRow]] = defaultdict(list)
-    for row in await session.execute(_history(), {"referral_ids": list(referral_ids)}):
-        found[row.referral_id].append(_event_row(row))
+    wanted = list(referral_ids)
+    of_one = len(wanted) == 1
+    for referral_id, *step in await session.execute(_history(of_one), {"wanted": wanted[0] if of_one else wanted}):
+        found[referral_id].append(_event_row(step))
     return found
 
 
 # Statements are put together once: to do so takes longer than the database takes to answer them.
 
 
-@lru_cache(maxsize=1)
-def _history() -> Select[Any]:
+@lru_cache(maxsize=2)
+def _history(of_one: bool) -> Select[Any]:
+    # By itself, a referral is asked for as such: for lists of any length no plan would be kept that is good for one.
+    wanted = bindparam("wanted", type_=Uuid() if of_one else ARRAY(Uuid()))
     from_unknown_source = and_(ReferralEvent.by_agency_id == Referral.source_agency_id, ~scope.knows_the_source())
     return (
         select(
@@ -230,7 +217,7 @@ def _history() -> Select[Any]:
         .outerjoin(Agency, Agency.id == ReferralEvent.by_agency_id)
         # Row security shows members of one's own agency only, so no other agency's person is ever joined.
         .outerjoin(MemberAccount, MemberAccount.id == ReferralEvent.by_member_id)
-        .where(ReferralEvent.referral_id == any_(bindparam("referral_ids", type_=ARRAY(Uuid()))))
+        .where(ReferralEvent.referral_id == (wanted if of_one else any_(wanted)))
         .order_by(ReferralEvent.referral_id, ReferralEvent.sequence)
     )
 
@@ -271,22 +258,21 @@ def _one() -> Select[Any]:
 def referral_rows() -> Select[Any]:
     """The one statement that reads referrals; whoever adds to it chooses which and in what order."""
     known = scope.knows_the_source()
+    derived = {
+        "source_agency_id": case((known, Referral.source_agency_id)),
+        "source_agency_name": case((known, _Source.name)),
+        "target_agency_name": _Target.name,
+        "service_name": LISTING.c.service_name,
+        "organization_name": LISTING.c.organization_name,
+        "holds_unit": Referral.held_capacity_id.is_not(None),
+        "waitlist_position": case((and_(Referral.status == _ON_HOLD, scope.received()), _place_in_line())),
+        "assignee_id": ReferralAssignee.member_id,
+        "assignee_name": _Assignee.display_name,
+        "part_of": OnwardReferral.part_of,
+    }
+    columns = (*ReferralRow._fields[:_NEED_AT], *NEED_COLUMNS)
     return (
-        select(
-            *(getattr(Referral, name) for name in _AS_STORED + NEED_COLUMNS),
-            case((known, Referral.source_agency_id)).label("source_agency_id"),
-            case((known, _Source.name)).label("source_agency_name"),
-            _Target.name.label("target_agency_name"),
-            LISTING.c.service_name,
-            LISTING.c.organization_name,
-            Referral.held_capacity_id.is_not(None).label("holds_unit"),
-            case((and_(Referral.status == Status.ON_HOLD, scope.received()), _place_in_line())).label(
-                "waitlist_position"
-            ),
-            ReferralAssignee.member_id.label("assignee_id"),
-            _Assignee.display_name.label("assignee_name"),
-            OnwardReferral.part_of,
-        )
+        select(*(derived[name].label(name) if name in derived else getattr(Referral, name) for name in columns))
         .join(_Source, _Source.id == Referral.source_agency_id)
         .join(_Target, _Target.id == Referral.target_agency_id)
         .outerjoin(LISTING, LISTING.c.service_at_location_id == Referral.service_at_location_id)
@@ -304,56 +290,15 @@ def _place_in_line() -> ScalarSelect[int]:
     not_later = tuple_(ahead.changed_at, ahead.id) <= tuple_(Referral.changed_at, Referral.id)
     return (
         select(func.count())
-        .where(
-            ahead.service_at_location_id == Referral.service_at_location_id, ahead.status == Status.ON_HOLD, not_later
-        )
+        .where(ahead.service_at_location_id == Referral.service_at_location_id, ahead.status == _ON_HOLD, not_later)
         .correlate(Referral)
         .scalar_subquery()
     )
 
 
-def referral_row(row: Row[Any]) -> ReferralRow:
+_made, _event_row = row_maker(ReferralRow), row_maker(ReferralEventRow)
+
+
+def referral_row(row: Sequence[Any]) -> ReferralRow:
     """A row of that statement."""
-    return ReferralRow(
-        id=row.id,
-        status=Status(row.status),
-        business_status=BusinessStatus(row.business_status) if row.business_status else None,
-        status_reason=row.status_reason,
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        source_agency_kind=AgencyKind(row.source_agency_kind),
-        source_agency_id=row.source_agency_id,
-        source_agency_name=row.source_agency_name,
-        target_agency_id=row.target_agency_id,
-        target_agency_name=row.target_agency_name,
-        service_at_location_id=row.service_at_location_id,
-        service_name=row.service_name,
-        organization_name=row.organization_name,
-        need=NeedRow(*(getattr(row, name) for name in NEED_COLUMNS)),
-        last_event=Event(row.last_event) if row.last_event else None,
-        changed_at=row.changed_at,
-        created_at=row.created_at,
-        requested_at=row.requested_at,
-        answer_due_at=row.answer_due_at,
-        accepted_at=row.accepted_at,
-        ended_at=row.ended_at,
-        holds_unit=row.holds_unit,
-        waitlist_position=row.waitlist_position,
-        assignee_id=row.assignee_id,
-        assignee_name=row.assignee_name,
-        part_of=row.part_of,
-        version=row.version,
-    )
-
-
-def _event_row(row: Row[Any]) -> ReferralEventRow:
-    return ReferralEventRow(
-        sequence=row.sequence,
-        event=Event(row.event),
-        from_status=Status(row.from_status),
-        to_status=Status(row.to_status),
-        business_status=BusinessStatus(row.business_status) if row.business_status else None,
-        reason=row.reason,
-        by_agency_name=row.by_agency_name,
-        by_member_name=row.by_member_name,
-        at=row.at,
-    )
+    return _made((*row[:_NEED_AT], NeedRow._make(row[_NEED_AT : _NEED_AT + len(NEED_COLUMNS)])))
