@@ -37,8 +37,10 @@ class Floor:
     searches: int
     clients: int
 
-    def run(self, journey: str, seconds: float) -> tuple[float, list[float]]:
-        """Seconds that it ran, and milliseconds of each transaction.
+    def run(self, journey: str, seconds: float, accepted: int) -> tuple[float, list[float], int]:
+        """Seconds that it ran, milliseconds of each transaction, and how far it came among the referrals that wait.
+
+        `accepted`: so many of them it leaves out, from the first on.
 
         Raises:
             RuntimeError: a transaction failed.
@@ -49,15 +51,17 @@ class Floor:
             command: list[str | Path] = [
                 find_pgbench(), "-h", self.sockets, "-U", "referralnet_app", "-n", "-M", "prepared",
                 "-c", str(self.clients), "-T", str(round(seconds)), "-f", script, "--log", f"--log-prefix={log}",
-                "-D", "turn=0", "benchmark",
+                "-D", "turn=0", "-D", f"accepted={accepted}", "benchmark",
             ]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
             if done.returncode != 0 or "number of failed transactions: 0" not in done.stdout:
                 raise RuntimeError(f"pgbench: {done.stdout}{done.stderr}")
             rate = re.search(r"tps = ([\d.]+) \(without", done.stdout)
             assert rate is not None
-            lines = [line for part in Path(folder).glob("log.*") for line in part.read_text().splitlines()]
-            return len(lines) / float(rate[1]), [int(line.split()[2]) / 1000 for line in lines]
+            lines = [line.split() for part in Path(folder).glob("log.*") for line in part.read_text().splitlines()]
+            # Each client takes every eighth, and some are ahead of others.
+            farthest = self.clients * (2 + max(int(number) for _, number, *_ in lines))
+            return len(lines) / float(rate[1]), [int(taken) / 1000 for _, _, taken, *_ in lines], farthest
 
     def _script(self, journey: str) -> str:
         agencies = self.network.agencies
@@ -75,7 +79,7 @@ end;
             "1": "md5('referral' || :referral)", "2": "'benchmark-' || gen_random_uuid()",
             "3": "sha256('acceptReferral')", "4": "clock_timestamp()",
         }  # fmt: skip
-        return f"""\\set at :turn * {self.clients} + :client_id
+        return f"""\\set at :accepted + :turn * {self.clients} + :client_id
 \\set turn :turn + 1
 \\set of :at / {agencies}
 \\set referral ((:of / {WAITING_OF_20}) * 20 + :of % {WAITING_OF_20}) * {agencies} + :at % {agencies}

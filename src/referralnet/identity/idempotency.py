@@ -82,10 +82,7 @@ async def once(
     return made
 
 
-_LOCK = text("""
-    select pg_advisory_xact_lock(hashtextextended(concat(acting_member(), ':', cast(:key as text)), 0))
-""")
-_FIND = text("select mutation, content_hash, result_id from idempotency_key where key = :key")
+_FIND = text("select mutation, content_hash, result_id from kept_result(:key)")
 _KEEP = text("""
     insert into idempotency_key (member_id, key, mutation, content_hash, result_id)
     values (:member_id, :key, :mutation, :content_hash, :result_id)
@@ -105,7 +102,6 @@ async def find_result(session: AsyncSession, key: str, mutation: str, content_ha
     """
     if not 8 <= len(key) <= 128:
         raise InvalidInput(field="idempotency_key", detail="Use 8 to 128 characters.")
-    await session.execute(_LOCK, {"key": key})
     row = (await session.execute(_FIND, {"key": key})).one_or_none()
     if row is None:
         return None
