@@ -30,6 +30,7 @@ from rich.table import Table
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from benchmarks.journeys.processes import milliseconds_on_core
 from benchmarks.made_directory import make_directory
 from referralnet.database.acting import Actor, Member, Operator, PublicReader, Role
 from referralnet.database.embedded import EmbeddedPostgres
@@ -37,7 +38,7 @@ from referralnet.database.migrating import migrate
 from referralnet.database.transactions import Database
 from referralnet.directory.entry_names import rewrite_names
 from referralnet.directory.places import prepare_places
-from referralnet.directory.projection import PublicQuery, count_public, public_page
+from referralnet.directory.projection import PublicQuery, count_public, find_public, public_page
 from referralnet.directory.search import DirectoryQuery, prepare, search
 from referralnet.directory.search_facets import search_facets
 from referralnet.directory.search_sql import search_statement
@@ -92,16 +93,11 @@ async def measure(database: Database, actor: Actor, call: Call) -> tuple[float, 
     for _ in range(RUNS):
         async with database.transaction(actor) as session:
             process = await session.scalar(text("select pg_backend_pid()"))
-            began, core_began = time.perf_counter(), _on_core(process)
+            began, core_began = time.perf_counter(), milliseconds_on_core(process)
             await call(session)
             taken.append((time.perf_counter() - began) * 1000)
-            on_core.append(_on_core(process) - core_began)
+            on_core.append(milliseconds_on_core(process) - core_began)
     return statistics.median(taken), statistics.median(on_core)
-
-
-def _on_core(process: int) -> float:
-    """Milliseconds that a process of this machine has been on a core."""
-    return int(Path(f"/proc/{process}/schedstat").read_text("ascii").split()[0]) / 1_000_000
 
 
 async def tables_read(database: Database, member: Member, query: DirectoryQuery) -> tuple[float, list[str]]:
@@ -155,8 +151,9 @@ def public_calls(words: list[str]) -> dict[str, Call]:
 
     def asked(table: str, query: PublicQuery) -> Call:
         async def call(session: AsyncSession) -> None:
-            await count_public(session, table, query)
-            await public_page(session, table, query, limit=50, now=NOW)
+            found = await find_public(session, table, query)
+            await count_public(session, table, found)
+            await public_page(session, table, found, limit=50, now=NOW)
 
         return call
 

@@ -35,6 +35,11 @@ def family_processor_seconds(process_id: int) -> float:
     return seconds
 
 
+def milliseconds_on_core(process_id: int) -> float:
+    """How long a process has been on a core, finely, so that the difference of two looks says something."""
+    return int(Path(f"/proc/{process_id}/schedstat").read_text("ascii").split()[0]) / 1_000_000
+
+
 def memory_mebibytes(process_id: int) -> float:
     """What a process holds in memory now."""
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process_id}/status").read_text("ascii"))

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Select, Text, func, literal, select, true, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -79,17 +79,35 @@ class TrailState:
     reason: str | None
 
 
+_COLUMNS = (
+    AuditEvent.id, AuditEvent.at, AuditEvent.member_id, AuditEvent.action, AuditEvent.subject_kind,
+    AuditEvent.subject_id, AuditEvent.detail,
+)  # fmt: skip
+
+
 async def search_trail(
     session: AsyncSession, search: TrailSearch, *, after: Position | None = None, first: int
 ) -> list[TrailRow]:
     """The newest events that fit, from behind a position on; one statement."""
-    it = AuditEvent
-    columns = select(it.id, it.at, it.member_id, it.action, it.subject_kind, it.subject_id, it.detail)
-    fitting = columns.where(*_conditions(search))
+    fitting = select(*_COLUMNS).where(*_conditions(search))
     if after is not None:
-        fitting = fitting.where(tuple_(it.at, it.id) < tuple_(after.at, after.id))
-    rows = await session.execute(fitting.order_by(it.at.desc(), it.id.desc()).limit(first))
+        fitting = fitting.where(tuple_(AuditEvent.at, AuditEvent.id) < tuple_(after.at, after.id))
+    if search.actions:
+        fitting = _of_each_action(fitting, sorted(search.actions), first)
+    rows = await session.execute(_newest(fitting, first))
     return [TrailRow(*row) for row in rows]
+
+
+def _newest(fitting: Select[Any], first: int) -> Select[Any]:
+    at, id_ = fitting.selected_columns.at, fitting.selected_columns.id
+    return fitting.order_by(at.desc(), id_.desc()).limit(first)
+
+
+def _of_each_action(fitting: Select[Any], actions: list[Action], first: int) -> Select[Any]:
+    """The newest of each action: every one is read in its order, and no more of it than could be shown."""
+    asked = func.unnest(literal(actions, ARRAY(Text()))).table_valued("action", name="asked").render_derived()
+    newest = _newest(fitting.where(AuditEvent.action == asked.c.action), first).lateral()
+    return select(*newest.c).select_from(asked).join(newest, true())
 
 
 def _conditions(search: TrailSearch) -> Iterator[ColumnElement[bool]]:
@@ -98,8 +116,6 @@ def _conditions(search: TrailSearch) -> Iterator[ColumnElement[bool]]:
         yield it.at >= search.since
     if search.until is not None:
         yield it.at < search.until
-    if search.actions:
-        yield it.action.in_(sorted(search.actions))
     same = (
         (it.member_id, search.member_id),
         (it.subject_kind, search.subject_kind),

@@ -48,6 +48,11 @@ FILTERS = {
     "coverage": "e.traits && :coverage",
     "eligibility": "e.eligibility @@ :eligibility_query",
 }
+_INDEXED = {
+    "asked_categories", "words", "hints", "words_or_hints", "gender", "cost", "access_stated", "spoken", "coverage",
+    "eligibility",
+}  # fmt: skip
+"""Filters that the one GIN index answers."""
 
 # Points of public places only: a confidential entry has none (D3). Through the globe, in kilometers, so that the index
 # over points answers it; along its surface it is told (DISTANCE).
@@ -64,6 +69,9 @@ FREE = f"""free.service_id = e.service_id and free.gone_at is null and free.avai
 _STANDING = "e.standing desc, e.service_at_location_id desc"
 _PLACES = {
     "anywhere": ("", "", _STANDING),
+    # Of what the index over words, kinds and traits answers: members of the network, and apart from them anybody.
+    "members": ("", "e.standing > 0", ""),
+    "others": ("", "e.standing = 0", ""),
     "near": ("", f"e.spot <@ cube_enlarge({_CENTER}, :within_chord, 3) and {_CHORD} <= :within_chord", _CHORD),
     "nearest": ("", "e.spot is not null", _CHORD),
     "covering_near": ("", "e.spot is null and e.cells && :coverage_cells", _STANDING),
@@ -86,15 +94,18 @@ def reach(shape: Shape, selected: str) -> str:
 
     A listing may be reached twice, by two ways or by two counts.
     """
-    ways = product(_places(shape), _counts(shape))
+    ways = [way for counts in _counts(shape) for way in product(_places(shape, counts), [counts])]
     found = " union all ".join(f"({_way(shape, selected, at, *way)})" for at, way in enumerate(ways))
     return f"reached as ({found})"
 
 
-def _places(shape: Shape) -> tuple[str, ...]:
+def _places(shape: Shape, counts: tuple[str, ...]) -> tuple[str, ...]:
     if "area" in shape.filters:
         return "near", "covering_near"
-    return ("nearest", "covering", "anywhere") if "place" in shape.wishes else ("anywhere",)
+    # What a few in a hundred answer would be looked for among all, in the order of `standing`. Told no order, and given
+    # a condition that the index of that order answers as well, the planner takes whichever index is through sooner.
+    anywhere = ("members", "others") if counts == ("whatever",) and _INDEXED & set(shape.filters) else ("anywhere",)
+    return ("nearest", "covering", *anywhere) if "place" in shape.wishes else anywhere
 
 
 def _counts(shape: Shape) -> tuple[tuple[str, ...], ...]:
@@ -110,7 +121,8 @@ def _way(shape: Shape, selected: str, number: int, place: str, counts: tuple[str
     conditions = [FILTERS[name] for name in dict.fromkeys(shape.filters) if name in FILTERS]
     where = " and ".join(["true", *(condition for _, condition, _ in parts if condition), *conditions])
     # By distance where there is one, else by the newest count, else by standing.
-    order = _PLACES[place][2] if place in {"near", "nearest"} else _COUNTS[counts[0]][2] or _STANDING
+    order = _PLACES[place][2] if place in {"near", "nearest"} else _COUNTS[counts[0]][2] or _PLACES[place][2]
+    ordered = f"order by {order}" if order else ""
     free = "true" if "free" in counts else "false"
     return f"""select {selected}, {free} as is_free, {number} as way from directory_listing e {joins}
-         where {where} order by {order} limit {REACHED_MAX}"""  # noqa: S608 (fixed parts; every value is a parameter)
+         where {where} {ordered} limit {REACHED_MAX}"""  # noqa: S608 (fixed parts; every value is a parameter)

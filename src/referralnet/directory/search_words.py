@@ -13,13 +13,14 @@ from referralnet.directory.spelling import HEARD
 
 
 def _stems(words: str) -> str:
-    """As they were typed, and without accents, in English or in Spanish."""
-    tried = (
-        f"websearch_to_tsquery('{language}', {said})"
-        for language in ("english", "spanish")
+    """As they were typed, and without accents, in English or in Spanish: each meaning once, for each is looked for."""
+    tried = ", ".join(
+        f"(websearch_to_tsquery('{language}', {said}))"
         for said in (words, f"unaccent({words})")
+        for language in ("english", "spanish")
     )
-    return f"({' || '.join(tried)})::text"
+    return f"""(select coalesce(string_agg(distinct '(' || query::text || ')', ' | '), '')
+        from (values {tried}) tried (query) where numnode(query) > 0)"""  # noqa: S608 (fixed parts)
 
 
 # In the statement that the planner's settings take, so that a search waits for the database no more often than it did.

@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from referralnet.directory.projection import COUNTED_MAX
+from referralnet.directory.projection import Counted
 from referralnet.hsds.parameters import Asked
 
 CACHE_SECONDS = 60
@@ -31,18 +31,19 @@ def _has(known: str, tag: str) -> bool:
     return known.strip() == "*" or tag in {one.strip().removeprefix("W/") for one in known.split(",")}
 
 
-def page_body(asked: Asked, total_items: int, contents: list[str]) -> bytes:
-    """HSDS's page, whose objects are JSON already."""
-    total_pages = -(-total_items // asked.per_page)
+def page_body(asked: Asked, counted: Counted, contents: list[str]) -> bytes:
+    """HSDS's page, whose objects are JSON already. Of what is not counted to its end, what was seen and one more."""
     is_short = len(contents) < asked.per_page
-    may_be_more = asked.query.search is not None and total_items == COUNTED_MAX
+    seen = (asked.page - 1) * asked.per_page + len(contents)
+    total_items = max(counted.number, seen + (not is_short)) if counted.at_least and contents else counted.number
+    total_pages = -(-total_items // asked.per_page)
     page = {
         "total_items": total_items,
         "total_pages": total_pages,
         "page_number": asked.page,
         "size": len(contents),
         "first_page": asked.page == 1,
-        "last_page": is_short or (asked.page >= total_pages and not may_be_more),
+        "last_page": is_short or (asked.page >= total_pages and not counted.at_least),
         "empty": not contents,
     }
     return orjson.dumps(page)[:-1] + b',"contents":[' + ",".join(contents).encode() + b"]}"

@@ -18,7 +18,9 @@ from referralnet.clock import Clock
 from referralnet.database.acting import PublicReader
 from referralnet.database.transactions import Database
 from referralnet.directory.places import UnknownZip
-from referralnet.directory.projection import changed_services, count_public, public_object, public_page
+from referralnet.directory.projection import changed_services, count_public, find_public, public_object, public_page
+from referralnet.directory.public_finding import Found
+from referralnet.directory.public_shapes import SHAPES
 from referralnet.hsds.answers import CACHED, next_link, page_body, problem, told
 from referralnet.hsds.description import describe
 from referralnet.hsds.parameters import Asked, BadParameter, an_id, read_list, read_values, shape_of
@@ -101,19 +103,20 @@ class PublicDesk:
             if asked.ndjson:
                 return await self._stream(asked)
             async with self._reading() as session:
-                total = await count_public(session, resource.table, asked.query)
-                contents, last_id = await self._page(session, asked, after=asked.after)
+                found = await find_public(session, resource.table, asked.query)
+                counted = await count_public(session, resource.table, found)
+                contents, last_id = await self._page(session, asked, found)
             headers = next_link(request, asked, last_id) if len(contents) == asked.per_page else {}
-            return told(request, page_body(asked, total, contents), headers)
+            return told(request, page_body(asked, counted, contents), headers)
 
         return answer
 
-    async def _page(self, session: AsyncSession, asked: Asked, *, after: UUID | None) -> tuple[list[str], UUID | None]:
-        offset = 0 if after is not None else (asked.page - 1) * asked.per_page
+    async def _page(self, session: AsyncSession, asked: Asked, found: Found | None) -> tuple[list[str], UUID | None]:
+        offset, after = 0 if asked.after is not None else (asked.page - 1) * asked.per_page, asked.after
         if asked.minimal:
-            return await changed_services(session, asked.query, limit=asked.per_page, offset=offset, after=after)
+            return await changed_services(session, found, limit=asked.per_page, offset=offset, after=after)
         return await public_page(
-            session, asked.shape, asked.query, limit=asked.per_page, offset=offset, after=after, now=self._clock.now()
+            session, asked.shape, found, limit=asked.per_page, offset=offset, after=after, now=self._clock.now()
         )
 
     async def _stream(self, asked: Asked) -> Response:
@@ -133,10 +136,11 @@ class PublicDesk:
                     batch, last_id = await self._batch(session, asked, last_id)
 
     async def _batch(self, session: AsyncSession, asked: Asked, after: UUID | None) -> tuple[list[str], UUID | None]:
+        found = await find_public(session, SHAPES[asked.shape].table, asked.query)
         if asked.minimal:
-            return await changed_services(session, asked.query, limit=PER_PAGE_MAX * 10, offset=0, after=after)
+            return await changed_services(session, found, limit=PER_PAGE_MAX * 10, offset=0, after=after)
         return await public_page(
-            session, asked.shape, asked.query, limit=PER_PAGE_MAX, offset=0, after=after, now=self._clock.now()
+            session, asked.shape, found, limit=PER_PAGE_MAX, offset=0, after=after, now=self._clock.now()
         )
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from starlette.datastructures import QueryParams
 
 from referralnet.directory.places import WITHIN_KILOMETERS_MAX
-from referralnet.directory.projection import METERS_PER_KILOMETER, PublicQuery
+from referralnet.directory.public_finding import METERS_PER_KILOMETER, PublicQuery
 from referralnet.hsds.resources import MINIMAL_MAX, PER_PAGE, PER_PAGE_MAX, SKIPPED_MAX, Resource
 
 SEARCH_CHARACTERS_MAX = 200

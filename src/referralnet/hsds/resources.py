@@ -8,7 +8,7 @@ PER_PAGE = 50
 PER_PAGE_MAX = 100
 MINIMAL_MAX = 10_000
 """Services in one page of the smallest answer, which the specification wants on one page."""
-SKIPPED_MAX = 1_000_000
+SKIPPED_MAX = 10_000
 """Objects that a page number may skip; whoever wants them all follows the next links or takes ndjson."""
 
 _PAGING = ("page", "per_page", "after", "format")

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from referralnet.database.acting import Nobody, Operator, PublicReader
 from referralnet.database.transactions import Database
 from referralnet.directory.columns import record_id
+from referralnet.directory.projection import CONDITIONS
 from tests.factories.directory import import_folder
 from tests.factories.hsds import CANARIES, LISTS, STREET, ZIP, canaries_in, every_object, write_canaries
 
@@ -189,7 +190,26 @@ async def test_what_lies_behind_the_published_views_is_nobodys(owner: Database, 
             select relname from pg_class where relkind = 'v' and relnamespace = 'published'::regnamespace
                and not coalesce(reloptions @> array['security_barrier=true'], false)
         """)
-        assert list(await session.scalars(without_barrier)) == ["entry"]
+        without = set(await session.scalars(without_barrier))
+        rows = text("""
+            select table_name from information_schema.columns
+             where table_schema = 'published' and table_name like '%_row'
+             group by table_name having array_agg(column_name::text) = array['id']
+        """)
+        assert without == {"entry", *await session.scalars(rows)}
+
+
+@pytest.mark.rule("D1")
+@pytest.mark.parametrize("table", CONDITIONS)
+async def test_the_ids_that_pages_are_made_of_are_those_of_what_is_published(
+    app: Database, http: httpx2.AsyncClient, table: str
+) -> None:
+    async with app.transaction(PublicReader()) as session:
+        rows = set(await session.scalars(text(f"select id from published.{table}_row")))
+        assert rows
+        assert rows == set(await session.scalars(text(f"select id from published.{table}")))
+    async with app.transaction(Nobody()) as session:
+        assert not await session.scalar(text(f"select count(*) from published.{table}_row"))
 
 
 async def test_ids_of_the_hidden_are_in_no_answer(owner: Database, http: httpx2.AsyncClient) -> None:
