@@ -6,7 +6,9 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from referralnet.referrals.tables import Referral
 
-_ACTING_AGENCY = select(func.acting_agency()).scalar_subquery()
+# Asked once in a statement, however often it stands there.
+_ACTING = select(func.acting_agency().label("agency_id")).cte("acting")
+_ACTING_AGENCY = select(_ACTING.c.agency_id).scalar_subquery()
 
 
 def received() -> ColumnElement[bool]:
