@@ -83,6 +83,8 @@ LOOKED_AT: dict[str, tuple[str, str]] = {
     "/administer/programs/{id:uuid}": (ADMIN, "/administer/programs/{program}"),
     "/administer/reminders": (ADMIN, "/administer/reminders"),
     "/administer/files": (ADMIN, "/administer/files"),
+    "/administer/duplicates": (KEEPER, "/administer/duplicates"),
+    "/administer/duplicates/{first:uuid}/{second:uuid}": (KEEPER, "/administer/duplicates/{one}/{other}"),
     "/administer/kinds": (ADMIN, "/administer/kinds"),
     "/administer/deadlines": (KEEPER, "/administer/deadlines"),
     "/administer/network": (KEEPER, "/administer/network"),
@@ -95,6 +97,14 @@ LOOKED_AT: dict[str, tuple[str, str]] = {
     "/explorer": (SOURCE, "/explorer"),
     "/graphiql": (SOURCE, "/graphiql"),
 }
+PROPOSE = """
+    insert into directory_duplicate (kind, first_id, second_id, score, reasons, found_at)
+    select 'organization', least(one.id, other.id), greatest(one.id, other.id), 70, '{same_name,same_phone}', $1
+      from organization one join organization other on other.id <> one.id
+     where one.name = 'Lantern House' and other.gone_at is null limit 1
+    returning first_id as one, second_id as other
+"""
+"""Two organizations that may be one, as far as a page is concerned."""
 # What is asked by GET and is no page, and why.
 NO_PAGE = {
     "/administer": "leads to the first section",
@@ -162,6 +172,8 @@ async def make_world(
             "empty_agency": await db.fetchval("select id from agency where name = 'New Door Legal'"),
             "import_request": import_request,
         }
+        (pair,) = await db.fetch(PROPOSE, now)
+        plain |= dict(pair)
         assert case is not None
         text = await db.fetchval("select id from text_message where agency_id = $1 limit 1", town.dana.actor.agency_id)
         colleague = await db.fetchval("select id from member where display_name = 'Ada Okoro'")

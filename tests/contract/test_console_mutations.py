@@ -24,7 +24,6 @@ AREAS = (
 NO_PAGE_YET = "No page yet: the API has it."
 WITHOUT_A_PAGE = {
     "stillTrue": "The capacity board says so by keeping the same count, which it shows beside the button.",
-    "decideDuplicate": NO_PAGE_YET,
     "decideLikeness": NO_PAGE_YET,
     "updateNeed": "Services that were asked read the need as it was. On the screen another need is recorded, and the"
     " first one closed as recorded in error.",

@@ -20,7 +20,7 @@ def duplicates(
     for pair in pairs:
         typer.echo(f"{pair.score:>3}  {pair.kind}: {pair.first_name} ({pair.first_package}, {pair.first_id})")
         typer.echo(f"     and {pair.second_name} ({pair.second_package}, {pair.second_id}): {', '.join(pair.reasons)}")
-    typer.echo(f"{count} pairs proposed; admins decide them (decideDuplicate). Nothing was merged.")
+    typer.echo(f"{count} pairs proposed; admins decide them (Administer, Found twice). Nothing was merged.")
 
 
 async def _find(first: int) -> tuple[int, list[Duplicate]]:

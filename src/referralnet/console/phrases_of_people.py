@@ -174,6 +174,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "inactive": "Not at work",
         "defunct": "Gone for good",
     },
+    "record_kind": {"organization": "organization", "service": "service", "location": "place"},
+    "duplicate": {
+        "same_name": "the same name",
+        "similar_name": "a similar name",
+        "same_phone": "the same telephone",
+        "same_url": "the same website",
+        "same_address": "the same address",
+    },
     "weekday": {"0": "Mon", "1": "Tue", "2": "Wed", "3": "Thu", "4": "Fri", "5": "Sat", "6": "Sun"},
 }
 PHRASES = tuple(words for table in TABLES.values() for words in table.values())

@@ -20,6 +20,7 @@ SECTIONS = (
     ("files", "Files", (Permission.KEEP_SURVIVORS,)),
     ("network", "Network", (Permission.KEEP_AGENCIES,)),
     ("imports", "Imports", (Permission.IMPORT_DIRECTORY,)),
+    ("duplicates", "Found twice", (Permission.DECIDE_DUPLICATES,)),
     ("kinds", "Kinds of service", (Permission.KEEP_MEMBERS, Permission.KEEP_AGENCIES)),
     ("deadlines", "Deadlines", (Permission.KEEP_MEMBERS, Permission.KEEP_AGENCIES)),
 )

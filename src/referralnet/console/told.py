@@ -80,6 +80,8 @@ class Told(StrEnum):
     LISTING_SAME = "listing_same"
     LISTING_TRUE = "listing_true"
     LISTING_FOLLOWS = "listing_follows"
+    ARE_ONE = "are_one"
+    ARE_TWO = "are_two"
 
 
 SENTENCES = {
@@ -150,6 +152,8 @@ SENTENCES = {
     Told.LISTING_SAME: "Nothing was other than before, so nothing was changed.",
     Told.LISTING_TRUE: "Thank you. It says from now on that it was looked over today.",
     Told.LISTING_FOLLOWS: "Noted. The next import brings these parts; until then they stay as they are.",
+    Told.ARE_ONE: "Noted: it is one. Nothing was merged.",
+    Told.ARE_TWO: "Noted: they are two. Nobody is asked about them again.",
 }
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.directory.duplicate_policy import (
@@ -173,11 +173,20 @@ async def list_duplicates(
     if after:
         values |= {"score": after[0], "first_id": after[1], "second_id": after[2]}
     rows = await session.execute(text(_LISTED.format(where=where)), values)
-    found = []
-    for row in rows.mappings():
-        pair: dict[str, Any] = dict(row) | {"reasons": tuple(row["reasons"])}
-        found.append(Duplicate(**pair))
-    return found
+    return [_pair(row) for row in rows]
+
+
+async def find_duplicate(session: AsyncSession, first_id: UUID, second_id: UUID) -> Duplicate | None:
+    """One pair of those that `list_duplicates` tells, by its two records in either order."""
+    pair = {"first": 1, "first_id": min(first_id, second_id), "second_id": max(first_id, second_id)}
+    one = _LISTED.format(where="and first_id = :first_id and second_id = :second_id")
+    row = (await session.execute(text(one), pair)).one_or_none()
+    return None if row is None else _pair(row)
+
+
+def _pair(row: Row[Any]) -> Duplicate:
+    values: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name for a row as a mapping)
+    return Duplicate(**values | {"reasons": tuple(row.reasons)})
 
 
 # A name as the directory shows it, which withholds one that tells a hidden place (D1); else as it is stored.

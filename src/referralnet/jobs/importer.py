@@ -20,8 +20,9 @@ from referralnet.database.listening import listen
 from referralnet.database.transactions import Database
 from referralnet.directory import carrying_out
 from referralnet.directory.carrying_out import Claimed, NotClaimed
+from referralnet.directory.duplicates import find_duplicates
 from referralnet.directory.problems import PackageUnreadable
-from referralnet.directory.requests import RequestState
+from referralnet.directory.requests import RequestKind, RequestState
 from referralnet.errors import Refusal
 
 CHANNEL = "referralnet_imports"
@@ -37,6 +38,7 @@ class Importer:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self._rows, self._table = 0, ""
+        self._has_changed = False
 
     async def look(self) -> int:
         """Settle what others left behind, and carry out all that waits; returns how many requests were settled."""
@@ -46,6 +48,7 @@ class Importer:
             async with self._database.transaction(Operator()) as session:
                 request_id = await carrying_out.next_waiting(session)
             if request_id is None:
+                await self._look_for_duplicates()
                 return settled
             with contextlib.suppress(NotClaimed):
                 await self._carry_out(request_id)
@@ -62,10 +65,18 @@ class Importer:
                     async with self._telling(claimed):
                         now = self._now()
                         await carrying_out.carry_out(working, claimed, folder, progress=self._advance, now=now)
+            self._has_changed |= claimed.kind is not RequestKind.TRIAL
         except (PackageUnreadable, Refusal) as refused:
             assert claimed is not None
             message = refused.message if isinstance(refused, Refusal) else str(refused)
             await self._settle(claimed, RequestState.REFUSED, {"refusal": message})
+
+    async def _look_for_duplicates(self) -> None:
+        """What came in may stand in another package as well: once after all that waited, and never in its way."""
+        if self._has_changed:
+            self._has_changed = False
+            async with self._database.transaction(Operator()) as session:
+                await find_duplicates(session, now=self._now())
 
     async def _settle(self, claimed: Claimed, state: RequestState, values: dict[str, object]) -> None:
         async with self._database.transaction(Operator()) as session:

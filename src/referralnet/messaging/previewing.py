@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from referralnet.errors import InvalidInput
 from referralnet.messaging import segments, wording
+from referralnet.messaging.neutrality import NotNeutral
 from referralnet.messaging.segments import Cost
 from referralnet.messaging.windows import EARLIEST, LATEST, SafeWindow, before, next_slot
 from referralnet.messaging.wording import Message, Occasion
@@ -42,6 +43,22 @@ def preview_reminders(hours: Sequence[int], starts_at: datetime, time_zone: str,
     slots = (next_slot(_ALWAYS, zone, since=moment, until=starts_at) for moment in moments)
     # Two that fall into one window are one text.
     return sorted({slot.due_at for slot in slots if slot is not None})
+
+
+def preview_label(words: str, language: str, time_zone: str, *, now: datetime) -> Preview | None:
+    """A reminder as a phone would show it if it opened with these words; None where it could not be sent so.
+
+    Args:
+        words: of which nothing speaks against one as a label (label_wording.py).
+        language: one that there is wording in.
+        time_zone: IANA name.
+    """
+    occasion = Occasion(now + _AHEAD, time_zone, wording.labels()[0])
+    try:
+        body = wording.render(Message.APPOINTMENT_REMINDER, language, occasion, label=words)
+    except NotNeutral:
+        return None
+    return Preview(Message.APPOINTMENT_REMINDER, body, segments.cost(body))
 
 
 def preview_texts(

@@ -120,8 +120,11 @@ def template(message: Message, language: str) -> str:
     return words
 
 
-def render(message: Message, language: str, occasion: Occasion | None = None) -> str:
+def render(message: Message, language: str, occasion: Occasion | None = None, *, label: str | None = None) -> str:
     """The body of a text, in the survivor's language and on her clock.
+
+    Args:
+        label: words in place of those of the occasion's label, to look at. Nothing that is sent has any.
 
     Raises:
         WordingMissing: no such wording, language or label.
@@ -129,7 +132,7 @@ def render(message: Message, language: str, occasion: Occasion | None = None) ->
     """
     body = template(message, language)
     if occasion is not None:
-        body = body.format_map(_values(language, occasion))
+        body = body.format_map(_values(language, occasion) | ({} if label is None else {"label": label}))
     require_neutral(body)
     return body
 

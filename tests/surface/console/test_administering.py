@@ -189,6 +189,7 @@ OFFERED = {
     "/administer/network": KEEPER,
     "/administer/network/add": KEEPER,
     "/administer/imports": KEEPER,
+    "/administer/duplicates": ADMIN | KEEPER,
     "/administer/kinds": ADMIN | KEEPER,
     "/administer/deadlines": ADMIN | KEEPER,
     "/measures": {Role.AGENCY_ADMIN, Role.NETWORK_ADMIN, Role.AUDITOR},

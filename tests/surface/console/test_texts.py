@@ -165,3 +165,20 @@ async def test_without_a_contact_plan_nobody_pretends_to_know_how_it_would_read(
         await db.execute("delete from contact_plan where survivor_id = $1", told.sent.survivor_id)
     shown = (await told.source.get(await told.address(told.source))).text
     assert "She has no contact plan, so nobody can say how it would read." in shown
+
+
+async def test_words_against_which_nothing_speaks_are_shown_as_her_phone_would_show_them(page: Browser) -> None:
+    answer = await page.post("/texts", page="/texts?language=es", words="Mi semana", language="es", label="planner")
+    found = answer.text[answer.text.index('id="label-found"') :]
+    ((language, body),) = BUBBLE.findall(found)
+    assert (language, body.startswith("Mi semana")) == ("es", True)
+    assert 'value="es" selected' in answer.text  # the texts beside it are those that were looked at
+    refused = (await page.post("/texts", words="Refugio", language="es", label="planner")).text
+    assert not BUBBLE.findall(refused[refused.index('id="label-found"') :])
+
+
+async def test_one_letter_that_makes_every_text_cost_more_is_told(page: Browser) -> None:
+    answer = await page.post("/texts", words="Việc nhà", language="en", label="planner")
+    found = answer.text[answer.text.index('id="label-found"') :]
+    assert "A letter of it makes every text cost about twice as much." in found
+    assert "2 segments" in found

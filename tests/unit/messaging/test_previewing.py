@@ -10,7 +10,7 @@ import pytest
 
 from referralnet.errors import InvalidInput
 from referralnet.messaging import segments, wording
-from referralnet.messaging.previewing import preview_reminders, preview_texts
+from referralnet.messaging.previewing import preview_label, preview_reminders, preview_texts
 from referralnet.messaging.wording import Message, Occasion, render
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -72,3 +72,15 @@ def test_an_admin_sees_when_somebody_would_be_reminded(
     hours: list[int], visit: datetime, reminded: list[datetime]
 ) -> None:
     assert preview_reminders(hours, visit, CHICAGO, now=NOW) == reminded
+
+
+@pytest.mark.rule("M3")
+def test_words_are_tried_in_a_reminder_and_never_in_one_that_could_not_be_sent() -> None:
+    tried = preview_label("Mi semana", "es", CHICAGO, now=NOW)
+    assert tried is not None
+    assert tried.body.startswith("Mi semana")
+    assert "{" not in tried.body
+    assert preview_label("Refugio", "es", CHICAGO, now=NOW) is None
+    braces = preview_label("{time}", "es", CHICAGO, now=NOW)
+    assert braces is not None
+    assert braces.body.startswith("{time}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from referralnet.console.forms import Form
 from referralnet.console.places import referral_address
 from referralnet.console.serving import PageRequest
 from referralnet.console.words import Words
@@ -13,7 +14,7 @@ from referralnet.identity.profiles import own_profile
 from referralnet.messaging import wording
 from referralnet.messaging.delivery import sentences
 from referralnet.messaging.label_wording import LETTERS_MAX, Fault, LabelFault, faults_of_label
-from referralnet.messaging.previewing import preview_texts
+from referralnet.messaging.previewing import preview_label, preview_texts
 from referralnet.messaging.segments import Encoding, cost
 from referralnet.messaging.showing import show_text
 from referralnet.referrals import reading
@@ -31,7 +32,7 @@ async def show(request: PageRequest) -> Response:
 async def check(request: PageRequest) -> Response:
     """Whether words could be a label: nothing is kept, and the words stand in no address."""
     form = await request.form()
-    return await _page(request, words=form.get("words", "").strip()[:WORDS_MAX])
+    return await _page(request, form, words=form.get("words", "").strip()[:WORDS_MAX])
 
 
 async def one(request: PageRequest) -> Response:
@@ -49,14 +50,15 @@ async def one(request: PageRequest) -> Response:
     return request.page("text.html", profile=profile, text=text, place=place)
 
 
-async def _page(request: PageRequest, words: str | None = None) -> Response:
-    actor, asked = request.member, request.http.query_params
+async def _page(request: PageRequest, form: Form | None = None, *, words: str | None = None) -> Response:
+    actor, asked = request.member, request.http.query_params if form is None else form
     require(actor, Permission.KEEP_SURVIVORS)
     language = asked.get("language", "") if asked.get("language") in wording.languages() else request.language
     label = asked.get("label", "") if asked.get("label") in wording.labels() else wording.labels()[0]
     async with request.desk.resources.database.transaction(actor) as session:
         profile = await own_profile(session, actor)
         faults = await faults_of_label(session, words) if words else []
+    tried = preview_label(words, language, profile.time_zone, now=request.now) if words and not faults else None
     shown = preview_texts(language, label=label, time_zone=profile.time_zone, now=request.now)
     return request.page(
         "texts.html",
@@ -69,6 +71,7 @@ async def _page(request: PageRequest, words: str | None = None) -> Response:
         is_draft=wording.is_draft(language),
         words=words,
         says=[_said(request, fault) for fault in faults],
+        tried=tried,
         is_costly=bool(words) and cost(words or "").encoding is Encoding.UCS_2,
         letters_max=LETTERS_MAX,
     )
