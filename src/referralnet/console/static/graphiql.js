@@ -37,3 +37,12 @@ ReactDOM.createRoot(place).render(
     isHeadersEditorEnabled: false,
   }),
 );
+
+// Its editors have no names for whoever does not see them: each gets that of the part it stands in.
+function nameEditors() {
+  for (const editor of place.querySelectorAll(".CodeMirror textarea:not([aria-label])")) {
+    const named = editor.closest("[aria-label]");
+    if (named) editor.setAttribute("aria-label", named.getAttribute("aria-label"));
+  }
+}
+new MutationObserver(nameEditors).observe(place, { childList: true, subtree: true });
