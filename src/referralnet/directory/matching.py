@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from referralnet.directory.freshness import fresh_condition
-from referralnet.directory.matching_policy import AGE_BANDS, FAMILY_UNIT, REASONS, UNITS_FOR_ONE_PERSON
+from referralnet.directory.matching_policy import AGE_BANDS, FAMILY_UNIT, REASONS, UNITS_FOR_ONE_PERSON, touches
 from referralnet.directory.regions import region_cells
 from referralnet.directory.search_parameters import expect_fast_pages
 from referralnet.directory.search_reach import FREE, REACHED_MAX
@@ -131,7 +131,7 @@ def match_statement(*, paged: bool) -> TextClause:
         ), shares as materialized (
             select * from acceptance_shares(array(
                 select service_at_location_id from matched where agency_id is not null))
-        ), judged as (
+        ), judged as materialized (
             select e.*, c.unit, c.state, c.available, c.updated, s.share_percent, array[{reasons}] as reasons
               from matched e
               left join agency a on a.id = e.agency_id
@@ -153,11 +153,11 @@ def match_statement(*, paged: bool) -> TextClause:
 
 
 # Of a broad question the newest counts of something free, and members of the network first of all others.
-_WANTED = """e.categories @> :service_types
+_WANTED = f"""e.categories @> :service_types
     and (e.agency_id is null
          -- lint: agency-filter whom she blocked
          or e.agency_id <> all (:without_agencies))
-    and (e.cells && :region or e.counties && :region or cardinality(e.cells) = 0)"""
+    and ({touches("e.cells", "region")} or {touches("e.counties", "region")} or cardinality(e.cells) = 0)"""
 _FRESH = fresh_condition("unit.name", "capacity.updated")
 _FOR_ONE = ", ".join(f"'{unit}'" for unit in UNITS_FOR_ONE_PERSON)
 _UNITS = f"""

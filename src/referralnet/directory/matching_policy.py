@@ -33,6 +33,15 @@ _HOURS = "directory_open_at(e.hours, e.hours_valid, e.time_zone, :now)"
 _SPEAKS = "e.languages && :languages"
 _HOUSEHOLD = ":household_size > 1"
 
+
+def touches(codes: str, region: str) -> str:
+    """Whether one of a row's codes is of the region, of which a state has hundreds: by a hash, not each by each."""
+    return f"exists (select from unnest({codes}) code where code = any (:{region}))"
+
+
+_COVERS = touches("e.counties", "region")
+_COVERS_WHOLE = touches("e.counties", "region_whole")
+
 REASONS = (
     # Who is taken.
     Reason("serves_age", 60, f"{_AGE_STATED} and {_YOUNGEST} <= :age_from and :age_to <= {_OLDEST}"),
@@ -51,9 +60,9 @@ REASONS = (
     Reason("accessible", 100, "cardinality(:access) > 0 and e.traits @> :access"),
     Reason("access_not_stated", -100, "not e.traits @> :access"),
     # Where.
-    Reason("covers_region", 60, "e.counties && :region_whole"),
-    Reason("covers_part_of_region", 30, "e.counties && :region and not e.counties && :region_whole"),
-    Reason("place_in_region", 20, "e.cells && :region and not e.counties && :region"),
+    Reason("covers_region", 60, _COVERS_WHOLE),
+    Reason("covers_part_of_region", 30, f"{_COVERS} and not {_COVERS_WHOLE}"),
+    Reason("place_in_region", 20, f"{touches('e.cells', 'region')} and not {_COVERS}"),
     Reason("coverage_not_stated", -40, "cardinality(e.cells) = 0"),
     # Now. A count that is too old counts for nothing (D5).
     Reason("open_units_confirmed", URGENT_POINTS, f":urgent and {_FREE}"),

@@ -23,6 +23,8 @@ KINDS = ("service", "organization", "category")
 WORD_LENGTH_MIN = 3
 """Shorter ones have no trigram that an index could find inside a name."""
 _READ_MAX = 200
+_COMPARED_MAX = 1_000
+"""Names that are spelled nearly so: of a short word a tenth of a large directory is."""
 
 # How alike a name must be to be told: "lantren house" is 0.5 like "lantern house".
 _NEARLY = text("select set_config('pg_trgm.word_similarity_threshold', '0.45', true)")
@@ -36,7 +38,7 @@ _SUGGEST = f"""
     ), alike as materialized (
         select * from directory_names
          where :with_words and (select count(*) from begins) + (select count(*) from inside) < :first
-           and :low <% folded and kind = any (cast(:kinds as text[])) offset 0
+           and :low <% folded and kind = any (cast(:kinds as text[])) limit {_COMPARED_MAX}
     ), told as (
         select 3 as way, begins.* from begins
         union all select * from (select 2, inside.* from inside order by uses desc, folded limit {_READ_MAX}) words
