@@ -13,7 +13,7 @@ import structlog
 ALLOWED_KEYS = frozenset({
     "event", "level", "timestamp", "logger", "error", "frames", "code", "status", "count", "duration_ms", "operation",
     "path", "method", "job", "attempt", "request_id", "referral_id", "text_id", "agency_id", "member_id", "package",
-    "port", "state", "reason", "folder", "row_id",
+    "port", "state", "reason", "folder", "reference",
 })  # fmt: skip
 
 

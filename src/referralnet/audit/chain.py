@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Uuid, cast, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.audit.tables import AuditEvent, AuditLink
+from referralnet.audit.tables import AuditEvent, AuditLink, AuditWaiting
 from referralnet.database.direct import fetch_all
 
 _START = bytes(32)
@@ -35,18 +36,28 @@ def link_hash(previous: bytes, event: AuditEvent) -> bytes:
     return hashlib.sha256(previous + json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
-async def seal_trail(session: AsyncSession, *, events_max: int = 1000) -> int:
-    """Link the oldest events that stand in no chain yet; one sealer at a time. Returns how many it linked."""
+async def seal_trail(
+    session: AsyncSession, *, only: UUID | None = None, but_for: Collection[UUID] = (), events_max: int = 1000
+) -> int:
+    """Link the oldest events that stand in no chain yet, of all agencies, one, or all but some; one sealer at a time.
+
+    Returns:
+        how many it linked; 0 also where another links.
+    """
     if not (await session.scalar(text("select pg_try_advisory_xact_lock(hashtext('referralnet audit sealer'))"))):
         return 0
-    unlinked = (
-        select(AuditEvent)
-        .where(~select(AuditLink).where(AuditLink.event_id == AuditEvent.id).exists())
-        .order_by(AuditEvent.at, AuditEvent.id)
-        .limit(events_max)
-    )
-    events = (await session.scalars(unlinked)).all()
-    heads = await _heads(session, {event.agency_id for event in events}) if events else {}
+    waiting = select(AuditWaiting.at, AuditWaiting.event_id).order_by(AuditWaiting.at, AuditWaiting.event_id)
+    if only is not None:
+        waiting = waiting.where(AuditWaiting.agency_id == only)  # lint: agency-filter one chain, for the dispatcher
+    if but_for:
+        waiting = waiting.where(AuditWaiting.agency_id.not_in(but_for))  # lint: agency-filter the same
+    keys = (await session.execute(waiting.limit(events_max))).all()
+    if not keys:
+        return 0
+    ids = [key.event_id for key in keys]
+    found = select(AuditEvent).where(AuditEvent.id == func.any(cast(ids, ARRAY(Uuid))))
+    events = (await session.scalars(found.order_by(AuditEvent.at, AuditEvent.id))).all()
+    heads = await _heads(session, {event.agency_id for event in events})
     links = []
     for event in events:
         position, previous = heads.get(event.agency_id, (0, _START))
@@ -54,7 +65,13 @@ async def seal_trail(session: AsyncSession, *, events_max: int = 1000) -> int:
         links.append((event.agency_id, position + 1, event.id, heads[event.agency_id][1]))
     if links:
         await fetch_all(session, _LINK, *zip(*links, strict=True))
+    await fetch_all(session, _WAIT_NO_MORE, *zip(*keys, strict=True))
     return len(links)
+
+
+async def agencies_with_waiting(session: AsyncSession) -> Sequence[UUID]:
+    """Whose events wait for the sealer."""
+    return (await session.scalars(select(AuditWaiting.agency_id).distinct())).all()
 
 
 async def verify_trail(session: AsyncSession) -> tuple[int, list[BrokenLink]]:
@@ -101,6 +118,10 @@ _LINK = """
     insert into audit_link (agency_id, position, event_id, hash)
     select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bytea[])
 """
+_WAIT_NO_MORE = """
+    delete from audit_waiting using unnest($1::timestamptz[], $2::uuid[]) as linked (at, event_id)
+    where audit_waiting.at = linked.at and audit_waiting.event_id = linked.event_id
+"""
 _HEADS = text("""
     select agency.id, newest.position, newest.hash from unnest(cast(:agency_ids as uuid[])) as agency (id)
       cross join lateral (
@@ -116,6 +137,6 @@ async def _heads(session: AsyncSession, agency_ids: Collection[UUID]) -> dict[UU
 
 
 async def unlinked_count(session: AsyncSession) -> int:
-    """Events that wait for the sealer."""
+    """Events that wait for the sealer: counted by the links themselves, whatever is said to wait."""
     linked = select(AuditLink).where(AuditLink.event_id == AuditEvent.id).exists()
     return (await session.scalar(select(func.count()).select_from(AuditEvent).where(~linked))) or 0

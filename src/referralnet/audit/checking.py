@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, select, text, update
@@ -39,11 +41,25 @@ async def plan_checks(session: AsyncSession, *, every: timedelta, now: datetime)
         await session.execute(planned, {"id": uuid4(), "agency": agency_id, "now": now})
 
 
-async def check_next(session: AsyncSession, *, now: datetime) -> Checked | None:
-    """Check the chain that was asked for first and that nobody checks at this moment; None where there is none."""
+class WaitingCheck(NamedTuple):
+    """A check that is to be made, and of whose chain."""
+
+    id: UUID
+    agency_id: UUID
+
+
+async def waiting_checks(session: AsyncSession, *, first: int = 200) -> Sequence[WaitingCheck]:
+    """What is to be checked, what was asked for first standing first; for the dispatcher."""
     it = TrailCheck
-    waiting = select(it.id, it.agency_id).where(it.checked_at.is_(None)).order_by(it.asked_at).limit(1)
-    row = (await session.execute(waiting.with_for_update(skip_locked=True))).one_or_none()
+    waiting = select(it.id, it.agency_id).where(it.checked_at.is_(None)).order_by(it.asked_at, it.id)
+    return [WaitingCheck(*row) for row in await session.execute(waiting.limit(first))]
+
+
+async def check_chain(session: AsyncSession, check_id: UUID, *, now: datetime) -> Checked | None:
+    """Make one check; None where it has been made, or somebody makes it at this moment."""
+    it = TrailCheck
+    mine = select(it.id, it.agency_id).where(it.id == check_id, it.checked_at.is_(None))
+    row = (await session.execute(mine.with_for_update(skip_locked=True))).one_or_none()
     if row is None:
         return None
     links, broken = await verify_chain(session, row.agency_id)

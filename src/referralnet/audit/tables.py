@@ -38,6 +38,16 @@ class AuditLink(Base):
     hash: Mapped[bytes]
 
 
+class AuditWaiting(Base):
+    """An event that stands in no chain yet; the database writes it beside the event, the sealer takes it away."""
+
+    __tablename__ = "audit_waiting"
+
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    agency_id: Mapped[UUID]
+
+
 class TrailCheck(Base):
     """A check of one agency's chain: asked for, then made; the first link that does not hold is where it breaks."""
 

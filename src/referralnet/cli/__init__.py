@@ -24,6 +24,7 @@ _COMMANDS = {
     "worker": _Command("worker"),
     "importer": _Command("importer"),
     "health": _Command("health", "health"),
+    "failing": _Command("failing", "failing"),
     "database": _Command("database"),
     "agency": _Command("members", "agency_app"),
     "member": _Command("members", "member_app"),

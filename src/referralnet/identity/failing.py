@@ -2,7 +2,8 @@
 
 What fails on one row is a mistake of the program's, or of what stands in the row. The other rows are other people's,
 so the job goes on with them. Nothing is given up: once the cause is mended, the row is handled as if it had come late.
-Until then whoever runs the network sees which job fails on which row, and a custodian which of its own is left undone.
+Until then whoever runs the network sees which job fails, and a custodian which of its own is left undone. The row may
+be hers, so that alarm and log call it by a reference of its own: `referralnet failing` says on the host which it is.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Failure(NamedTuple):
 
     failures: int
     come_again_at: datetime
+    reference: UUID
 
 
 async def failing_rows(session: AsyncSession, job: str) -> dict[UUID, datetime]:
@@ -79,7 +81,7 @@ _NOTE = text("""
     on conflict (job, row_id, subject_id) do update set failures = failing.failures + 1, error = excluded.error,
       come_again_at = excluded.since + least(cast(:longest as interval),
         cast(:first as interval) * (2 ^ least(failing.failures, 20)))
-    returning failures, come_again_at
+    returning failures, come_again_at, reference
 """)
 
 
@@ -101,38 +103,55 @@ async def note_failure(session: AsyncSession, row: Row, error: BaseException, *,
             now=now,
             detail={"reason": row.job},
         )
-    _log.error("row_failed", job=row.job, row_id=str(row.id), attempt=noted.failures, exc_info=error)
-    return Failure(noted.failures, noted.come_again_at)
+    _log.error("row_failed", job=row.job, reference=str(noted.reference), attempt=noted.failures, exc_info=error)
+    return Failure(*noted)
+
+
+# A row that fails in several custodies is one alarm, by the reference it was told by, or the first of them.
+_UNTOLD = text("""
+    select failing.job, failing.row_id, known.reference
+    from (select job, row_id, min(since) as since from failing_row
+        where failures >= :enough and told_at is null group by job, row_id) failing
+      cross join lateral (select reference from failing_row same
+        where same.job = failing.job and same.row_id = failing.row_id
+        order by told_at nulls last, since, reference limit 1) known
+    order by failing.since limit :first
+""")
 
 
 async def raise_alarms(database: Database, *, now: datetime) -> int:
     """Tell whoever runs the network of what has failed often enough; returns of how many rows."""
     async with database.transaction(Dispatcher()) as session:
         told = select(func.count(FailingRow.row_id.distinct())).where(FailingRow.told_at.is_not(None))
-        untold = (
-            select(FailingRow.job, FailingRow.row_id)
-            .where(FailingRow.failures >= FAILURES_UNTIL_TOLD, FailingRow.told_at.is_(None))
-            .group_by(FailingRow.job, FailingRow.row_id)
-            .order_by(func.min(FailingRow.since))
-            .limit(max(ALARMS_MAX - (await session.scalar(told) or 0), 0))
-        )
-        rows = (await session.execute(untold)).all()
+        first = max(ALARMS_MAX - (await session.scalar(told) or 0), 0)
+        rows = (await session.execute(_UNTOLD, {"enough": FAILURES_UNTIL_TOLD, "first": first})).all()
         for agency_id in await _operators(session) if rows else ():
             async with database.transaction(Custodian(agency_id)) as custody:
-                for job, row_id in rows:
+                for job, _, reference in rows:
                     await open_task(
-                        custody, agency_id=agency_id, kind=ROW_FAILING, subject_kind=job, subject_id=row_id, now=now
+                        custody, agency_id=agency_id, kind=ROW_FAILING, subject_kind=job, subject_id=reference, now=now
                     )
-        for job, row_id in rows:
+        for job, row_id, reference in rows:
             mine = update(FailingRow).where(FailingRow.job == job, FailingRow.row_id == row_id)
-            await session.execute(mine.values(told_at=now))
+            await session.execute(mine.values(told_at=now, reference=reference))
     return len(rows)
+
+
+async def read_failing(
+    session: AsyncSession, reference: UUID | None = None, *, first: int = 200
+) -> Sequence[FailingRow]:
+    """What fails, or what is called by that reference, longest first; for whoever must mend it, on the host."""
+    failing = select(FailingRow).order_by(FailingRow.since, FailingRow.reference).limit(first)
+    if reference is not None:
+        failing = failing.where(FailingRow.reference == reference)
+    return (await session.scalars(failing)).all()
 
 
 # A job that has looked since a row was to come again, and has not failed on it once more, is done with it: it was
 # handled, or is not to be any more.
 _OVER = text("""
-    select failing.job, failing.row_id, failing.agency_id, failing.subject_kind, failing.subject_id, failing.told_at
+    select failing.job, failing.row_id, failing.agency_id, failing.subject_kind, failing.subject_id, failing.told_at,
+      failing.reference
     from failing_row failing join job_look on job_look.job = failing.job
     where job_look.looked_at > failing.come_again_at + cast(:over_after as interval)
     order by failing.since limit 200
@@ -145,11 +164,11 @@ async def settle_rows_no_longer_failing(database: Database, *, now: datetime) ->
         over = (await session.execute(_OVER, {"over_after": _OVER_AFTER})).all()
         operators = await _operators(session) if over else ()
     for row in over:
-        await _settle(database, Row(*row[:5]), operators if row.told_at is not None else (), now)
+        await _settle(database, Row(*row[:5]), row.reference, operators if row.told_at is not None else (), now)
     return len(over)
 
 
-async def _settle(database: Database, row: Row, operators: Sequence[UUID], now: datetime) -> None:
+async def _settle(database: Database, row: Row, reference: UUID, operators: Sequence[UUID], now: datetime) -> None:
     async with database.transaction(row.custody) as session:
         mine = (FailingRow.job == row.job, FailingRow.row_id == row.id, FailingRow.subject_id == row.subject_id)
         await session.execute(delete(FailingRow).where(*mine))
@@ -160,7 +179,7 @@ async def _settle(database: Database, row: Row, operators: Sequence[UUID], now: 
         still = await session.scalar(of_the_same) is not None
     for agency_id in () if still else operators:
         async with database.transaction(Custodian(agency_id)) as session:
-            await settle_tasks(session, ROW_FAILING, row.id, now=now)
+            await settle_tasks(session, ROW_FAILING, reference, now=now)
 
 
 async def _operators(session: AsyncSession) -> list[UUID]:

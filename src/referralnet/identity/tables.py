@@ -114,6 +114,8 @@ class FailingRow(Base):
     """The class of what was raised, and none of its words."""
     told_at: Mapped[datetime | None]
     """When whoever runs the network was told."""
+    reference: Mapped[UUID]
+    """What logs and alarms call it by: it is nobody's id."""
 
 
 class Task(Base):

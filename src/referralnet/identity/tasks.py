@@ -38,7 +38,7 @@ CARRIER_ANSWERS = "carrier_answers"
 TEXTS_HELD = "texts_held"
 """This database holds all texts: it was restored or copied, or another one sends them."""
 ROW_FAILING = "row_failing"
-"""A job fails on one row again and again: the subject's kind is the job, its id the row's (failing.py)."""
+"""A job fails on a row again and again: the subject's kind is the job, its id a reference of the row's (failing.py)."""
 LEFT_UNDONE = "left_undone"
 """What is left undone by that for a survivor of the agency: a coordinator's, and no alarm. The reason is the job."""
 ALARMS = (

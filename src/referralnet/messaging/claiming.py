@@ -88,15 +88,16 @@ async def claim_texts(
     return await _lease(session, letters, now=now, until=now + timedelta(seconds=lease_seconds)) if letters else []
 
 
+async def note_unclaimable(session: AsyncSession, due: DueText, error: Exception, *, now: datetime) -> None:
+    """Let a text that could not be claimed come again after a pause; after some of them people learn of it."""
+    row = Row("send_texts", due.id, due.agency_id, "text_message", due.id)
+    failure = await note_failure(session, row, error, now=now)
+    await put_off(session, due.id, until=failure.come_again_at)
+
+
 async def _judge(session: AsyncSession, taken: Taken, keyring: Keyring, now: datetime) -> _Letter | None:
     """What is to be sent; None where the text has been settled, or left for now."""
-    try:
-        letter = await _writer_of(taken)(session, taken, keyring, now)
-    except Exception as error:  # noqa: BLE001 (whatever it is about this one, those beside it are somebody's as well)
-        row = Row("send_texts", taken.id, taken.agency_id, "text_message", taken.id)
-        failure = await note_failure(session, row, error, now=now)
-        await put_off(session, taken.id, until=failure.come_again_at)
-        return None
+    letter = await _writer_of(taken)(session, taken, keyring, now)
     if isinstance(letter, _Letter):
         return letter
     if letter is Withheld.WINDOW_GONE and now < taken.send_before and await _moves_soon(session, taken):

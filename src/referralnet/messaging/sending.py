@@ -25,11 +25,12 @@ from referralnet.encryption.keyring import Keyring
 from referralnet.messaging import outbox
 from referralnet.messaging.carriers import Accepted, AccountRefused, Ambiguous, Busy, Carrier, Refused, webhook_path
 from referralnet.messaging.carriers.meanings import opts_out
-from referralnet.messaging.claiming import NOT_SENT_TASK, claim_texts
+from referralnet.messaging.claiming import NOT_SENT_TASK, claim_texts, note_unclaimable
 from referralnet.messaging.outbox import Claim, DueText, Turn
 from referralnet.messaging.pacing import Pace, heard_account_refused, heard_busy, heard_nothing
 from referralnet.messaging.suppressing import suppress_number_of
 from referralnet.messaging.tables import TextState
+from referralnet.messaging.taking import name_due
 from referralnet.messaging.windows import SPAN_SECONDS_MIN
 
 # Past the carrier's own timeout: to cut the call off, and to write down what became of it.
@@ -92,16 +93,45 @@ async def send_text(sender: Sender, due: DueText | Turn) -> Outcome:
 
 
 async def send_together(sender: Sender, due: DueText | Turn, *, at_most: int) -> Sent:
-    """Claim so many texts of one custody, or what there is, and hand each over once, or not at all."""
-    async with sender.database.transaction(due.custody, planned=outbox.PLANNED) as session:
-        now = sender.clock.now()
-        claims = await claim_texts(
-            session, due, at_most=at_most, keyring=sender.keyring, now=now, lease_seconds=sender.lease_seconds
-        )
+    """Claim so many texts of one custody, or what there is, and hand each over once, or not at all.
+
+    Where they cannot be claimed together, whatever it is about one of them, each is claimed by itself: that one alone
+    comes again later.
+    """
+    try:
+        claims = await _claim(sender, due, at_most)
+    except Exception as error:  # noqa: BLE001 (whatever it is, those beside it are somebody's as well)
+        return await _each_by_itself(sender, due, at_most, error)
     # The claims are committed: from here on a crash leaves texts that are never sent again, only settled.
     sent = Sent([Outcome.NOT_SENT] * (at_most - len(claims)))
     if claims:
         await _hand_over(sender, due.custody, claims, sent)
+    return sent
+
+
+async def _claim(sender: Sender, due: DueText | Turn, at_most: int) -> list[Claim]:
+    async with sender.database.transaction(due.custody, planned=outbox.PLANNED) as session:
+        now, lease_seconds = sender.clock.now(), sender.lease_seconds
+        return await claim_texts(
+            session, due, at_most=at_most, keyring=sender.keyring, now=now, lease_seconds=lease_seconds
+        )
+
+
+async def _each_by_itself(sender: Sender, due: DueText | Turn, at_most: int, error: Exception) -> Sent:
+    """Send what could not be claimed together; the one that cannot be claimed even so is noted."""
+    now = sender.clock.now()
+    if isinstance(due, DueText):
+        async with sender.database.transaction(due.custody) as session:
+            await note_unclaimable(session, due, error, now=now)
+        return Sent([Outcome.NOT_SENT])
+    async with sender.database.transaction(due.custody, planned=outbox.PLANNED) as session:
+        texts = await name_due(session, due, at_most=at_most, now=now)
+    # None: it was about no text that is still due.
+    sent = Sent([Outcome.NOT_SENT] * (at_most - len(texts)), None if texts else error)
+    for text in texts:
+        one = await send_together(sender, text, at_most=1)
+        sent.outcomes += one.outcomes
+        sent.broken = sent.broken or one.broken
     return sent
 
 

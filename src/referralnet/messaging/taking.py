@@ -83,6 +83,10 @@ _TAKE = """
       left join appointment on appointment.referral_id = link.referral_id
         and appointment.id = (taken.occurrence ->> 'appointment_id')::uuid
 """
+_NAME = """
+    select id from text_message where state = 'scheduled' and claimable_at <= $1 and {which}
+    order by priority, claimable_at limit {at_most}
+"""
 _NAMED = "id = $2"
 _NEXT = "agency_id = $2"  # lint: agency-filter whose turn it is, beside row security
 _NOBODYS = "agency_id is null"
@@ -97,6 +101,13 @@ async def take(session: AsyncSession, due: DueText | Turn, *, at_most: int, now:
     else:
         rows = await fetch_all(session, _statement(_NEXT, at_most), now, due.agency_id)
     return [_taken(row) for row in rows]
+
+
+async def name_due(session: AsyncSession, due: Turn, *, at_most: int, now: datetime) -> list[DueText]:
+    """Those that `take` would take, with nothing read of what is judged about them."""
+    which, whose = (_NOBODYS, []) if due.agency_id is None else (_NEXT, [due.agency_id])
+    rows = await fetch_all(session, _NAME.format(which=which, at_most=at_most), now, *whose)
+    return [DueText(row["id"], due.agency_id) for row in rows]
 
 
 @functools.cache

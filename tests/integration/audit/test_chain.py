@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from referralnet.audit.chain import BrokenLink, seal_trail
-from referralnet.database.acting import Dispatcher, Operator
+from referralnet.audit.recording import Action, record
+from referralnet.database.acting import Custodian, Dispatcher, Operator
 from tests.databases import Server
 from tests.factories.identity import make_agency
-from tests.factories.trail import fresh_trail
+from tests.factories.rows import connect_as_superuser
+from tests.factories.trail import Trail, fresh_trail
 
 
 async def test_every_agency_has_a_chain_of_its_own_that_holds(postgres: Server) -> None:
@@ -64,6 +67,60 @@ async def test_a_writer_does_not_wait_for_the_sealer(postgres: Server) -> None:
             assert await trail.seal() == 0  # one sealer at a time
         assert await trail.seal() == 1
         assert await trail.verify() == (3, [])
+
+
+@pytest.mark.rule("U2")
+async def test_an_event_whose_transaction_ends_late_is_linked_behind_those_that_came_after_it(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        async with trail.worker.transaction(Custodian(agency)) as late:
+            await record(late, Action.TEXT_SENT, "text_message", uuid4())
+            await late.flush()
+            await trail.write(agency, 2)
+            assert await trail.seal() == 2
+        assert await trail.seal() == 1
+        assert await trail.seal() == 0
+        assert await trail.waiting() == 0
+        assert await trail.verify() == (3, [])
+
+
+async def test_what_stands_in_chains_is_not_read_to_link_what_is_new(postgres: Server) -> None:
+    async with fresh_trail(postgres) as (trail, agency):
+        await trail.write(agency, 3)
+        await trail.seal()
+        await trail.tamper(
+            "insert into audit_event (agency_id, action, subject_kind, subject_id)"
+            f" select '{agency}', 'text_sent', 'text_message', gen_random_uuid() from generate_series(1, 5000)",
+            "insert into audit_link (agency_id, position, event_id, hash) select agency_id, 3 + row_number() over (),"
+            " id, hash from audit_event, (select hash from audit_link limit 1) one"
+            " where not exists (select from audit_link where event_id = id)",
+        )
+        await trail.tamper("analyze audit_event", "analyze audit_link", "analyze audit_waiting")
+        await trail.write(agency, 3)
+        await trail.worker.engine.dispose()
+        before = await rows_read(trail)
+        assert await trail.seal() == 3
+        await trail.worker.engine.dispose()
+        assert 3 <= await rows_read(trail, more_than=before) - before < 100
+        assert await trail.waiting() == 0
+
+
+async def rows_read(trail: Trail, more_than: int = 0) -> int:
+    """Of events and links. A server process tells of them at the latest when it ends."""
+    db = await connect_as_superuser(trail.urls)
+    try:
+        while True:
+            count: int = await db.fetchval(
+                "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) from pg_stat_user_tables"
+                " where relname in ('audit_event', 'audit_link')"
+            )
+            workers = await db.fetchval("select count(*) from pg_stat_activity where usename = 'referralnet_worker'"
+                                        " and datname = current_database()")  # fmt: skip
+            if not workers and count >= more_than:
+                return count
+            await db.execute("select pg_stat_clear_snapshot()")
+            await asyncio.sleep(0.01)
+    finally:
+        await db.close()
 
 
 EDITS = {

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from referralnet.audit.chain import seal_trail
-from referralnet.audit.checking import check_next, plan_checks
+from referralnet.audit.checking import check_chain, plan_checks, waiting_checks
 from referralnet.audit.recording import Action, record
 from referralnet.audit.searching import READINGS, TrailSearch, ask_for_check, export_trail, search_trail, trail_state
 from referralnet.database.acting import Dispatcher, Member, Role
@@ -106,8 +106,8 @@ async def checked(app: Database, worker: Database, auditor: Member, now: datetim
     async with worker.transaction(Dispatcher()) as session:
         while await seal_trail(session):
             pass
-        while await check_next(session, now=now):
-            pass
+        for waiting in await waiting_checks(session):
+            await check_chain(session, waiting.id, now=now)
     async with app.transaction(auditor) as session:
         state = await trail_state(session)
     assert state is not None
@@ -122,7 +122,7 @@ async def test_each_chain_is_checked_once_a_day(owner: Database, worker: Databas
     for later, planned in ((0, 1), (23, 1), (25, 2)):
         async with worker.transaction(Dispatcher()) as session:
             await plan_checks(session, every=timedelta(days=1), now=now + timedelta(hours=later))
-            while await check_next(session, now=now + timedelta(hours=later)):
-                pass
+            for waiting in await waiting_checks(session):
+                await check_chain(session, waiting.id, now=now + timedelta(hours=later))
             made = text("select count(*) from trail_check where agency_id = :id")
             assert await session.scalar(made, {"id": auditor.agency_id}) == planned

@@ -10,21 +10,33 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from referralnet.audit.chain import verify_chain
+from referralnet.audit.recording import Action, record
 from referralnet.database.acting import AgencyKind, Custodian, Dispatcher, Member, Nobody, Role
 from referralnet.encryption.lookup import lookup_hash
 from referralnet.identity import failing
-from referralnet.identity.failing import FAILURES_UNTIL_TOLD, FIRST_PAUSE, PAUSE_MAX, Row, note_failure
+from referralnet.identity.failing import (
+    FAILURES_UNTIL_TOLD,
+    FIRST_PAUSE,
+    PAUSE_MAX,
+    Row,
+    note_failure,
+    read_failing,
+)
 from referralnet.identity.tasks import ALARMS, close_task, list_tasks
 from referralnet.jobs import (
     apply_callbacks,
+    check_trails,
     climb_ladders,
     expire_releases,
     follow_routing,
     plan_texts,
     read_inbound,
     replan_texts,
+    seal_audit,
     send_texts,
     send_webhooks,
     sweep_leases,
@@ -71,13 +83,20 @@ async def admin(desk: Desk) -> Member:
 
 
 async def alarms(desk: Desk, admin: Member) -> list[tuple[str, UUID]]:
-    """(job, row's id) of each open alarm."""
+    """(job, row's id) of each open alarm, found by its reference as on the host."""
     await failing.raise_alarms(desk.worker, now=desk.clock.now())
     async with desk.app.transaction(admin) as session:
         open_ones = await list_tasks(session, kinds=ALARMS)
     assert {task.kind for task in open_ones} <= {"row_failing"}
-    assert all(task.detail == {} for task in open_ones), "the job and the row, and nothing of what it says"
-    return [(task.subject_kind, task.subject_id) for task in open_ones]
+    assert all(task.detail == {} for task in open_ones), "the job and a reference, and nothing of what it says"
+    found = []
+    for task in open_ones:
+        async with desk.worker.transaction(Dispatcher()) as session:
+            rows = await read_failing(session, task.subject_id)
+        assert {row.job for row in rows} == {task.subject_kind}
+        (row_id,) = {row.row_id for row in rows}
+        found.append((task.subject_kind, row_id))
+    return found
 
 
 async def written(desk: Desk, work: Work, number: str, body: str) -> UUID:
@@ -186,6 +205,8 @@ async def test_one_mistake_on_every_row_does_not_bury_whoever_runs_the_network(
         for _ in range(FAILURES_UNTIL_TOLD):
             await noted(desk, row)
     assert {row_id for _, row_id in await alarms(desk, admin)} == {row.id for row in rows[:2]}
+    mine = "(select reference from failing_row where row_id = $1)"
+    await desk.alter(f"update task set done_at = now() where subject_id = {mine}", rows[0].id)
     await desk.alter("delete from failing_row where row_id = $1", rows[0].id)
     assert rows[2].id in {row_id for _, row_id in await alarms(desk, admin)}, "the next, when one is over"
 
@@ -300,10 +321,10 @@ async def test_a_report_that_fails_keeps_no_other_and_is_applied_once_it_can_be(
     await send_texts.run(work)
     ids = [(await desk.look("select id, carrier_sid from text_message where subject_id = $1 and state = 'accepted'",
                             case.referral_id))[0] for case in cases]  # fmt: skip
-    for text in ids:
+    for one in ids:
         async with desk.app.transaction(Nobody()) as session:
-            report = Report(text["carrier_sid"], TextState.DELIVERED, None)
-            await keep_callback(session, text_id=text["id"], report=report, now=desk.clock.now())
+            report = Report(one["carrier_sid"], TextState.DELIVERED, None)
+            await keep_callback(session, text_id=one["id"], report=report, now=desk.clock.now())
         desk.clock.advance(STEP)
     async with broken(desk, "text_message", ids[0]["id"], "state <> 'delivered'"):
         assert await apply_callbacks.run(work) == 1
@@ -337,6 +358,40 @@ async def test_a_text_that_fails_to_be_judged_does_not_keep_back_its_custody(
     assert await desk.tasks(failing_one.agency_id) == []
 
 
+@pytest.mark.rule("C5")
+async def test_what_is_told_and_logged_of_a_row_of_hers_names_nothing_of_her(
+    desk: Desk, arrange: Any, work: Work, admin: Member
+) -> None:
+    case = await arrange()
+    await desk.change_plan(case, time_zone="Nowhere/Nothing")
+    with capture_logs() as logs:
+        await until_told(desk, replan_texts, work)
+    assert await alarms(desk, admin) == [("replan_texts", case.survivor_id)]
+    async with desk.app.transaction(admin) as session:
+        told = (await session.execute(text("select task.*, now() from task where done_at is null"))).all()
+    assert len(told) == 1
+    (kept,) = await desk.look("select reference from failing_row")
+    for said in (str(told), str([{**log, "exc_info": None} for log in logs])):
+        assert str(kept["reference"]) in said
+        assert all(str(hers) not in said for hers in (case.survivor_id, case.plan_id, case.referral_id))
+
+
+async def test_a_row_that_fails_in_several_custodies_is_one_alarm_by_one_reference(
+    desk: Desk, arrange: Any, admin: Member
+) -> None:
+    cases, inbound_id = [await arrange() for _ in range(3)], uuid4()
+    rows = [Row("read_inbound", inbound_id, case.agency_id, "survivor", case.survivor_id) for case in cases]
+    for row in rows[:2]:
+        for _ in range(FAILURES_UNTIL_TOLD):
+            await noted(desk, row)
+    assert await alarms(desk, admin) == [("read_inbound", inbound_id)]
+    # One that comes to fail later is told by the same reference: it is the same row.
+    for _ in range(FAILURES_UNTIL_TOLD):
+        await noted(desk, rows[2])
+    assert await alarms(desk, admin) == [("read_inbound", inbound_id)]
+    assert len(await desk.look("select distinct reference from failing_row")) == 1
+
+
 @pytest.mark.rule("M9")
 async def test_a_changed_plan_that_fails_to_move_texts_is_moved_once_it_can_be(
     desk: Desk, arrange: Any, work: Work
@@ -362,6 +417,55 @@ async def test_every_job_that_goes_row_by_row_goes_on_behind_one_that_fails(desk
         row = Row(name, uuid4(), None, "row", uuid4())
         await noted(desk, row)
         assert await job.run(work) == 0
+
+
+@pytest.mark.rule("U2")
+async def test_an_agency_whose_chain_cannot_go_on_keeps_no_other_from_being_sealed_and_is_seen(
+    desk: Desk, arrange: Any, work: Work, admin: Member
+) -> None:
+    broken_one, sound = await arrange(), await arrange()
+    await seal_audit.run(work)
+
+    async def happens() -> None:
+        for case in (broken_one, sound):
+            async with desk.worker.transaction(Custodian(case.agency_id)) as session:
+                await record(session, Action.TEXT_SENT, "text_message", uuid4())
+
+    await happens()
+    broken_by = f"check (agency_id <> '{broken_one.agency_id}') not valid"
+    await desk.alter(f"alter table audit_link add constraint broken {broken_by}")
+    try:
+        assert await seal_audit.run(work) == 1
+        await happens()
+        assert await seal_audit.run(work) == 1, "while it pauses the others go together again"
+        await until_told(desk, seal_audit, work)
+        assert await alarms(desk, admin) == [("seal_audit", broken_one.agency_id)]
+        assert await desk.look("select distinct agency_id from audit_waiting") == [{"agency_id": broken_one.agency_id}]
+    finally:
+        await desk.alter("alter table audit_link drop constraint broken")
+    desk.clock.advance(PAUSE_MAX)
+    assert await seal_audit.run(work) == 2
+    assert await desk.look("select * from audit_waiting") == []
+
+
+@pytest.mark.rule("U2")
+async def test_a_chain_that_cannot_be_read_keeps_no_other_from_being_checked(
+    desk: Desk, arrange: Any, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_one, sound = await arrange(), await arrange()
+
+    async def read(session: Any, agency_id: UUID) -> Any:
+        if agency_id == broken_one.agency_id:
+            raise OSError
+        return await verify_chain(session, agency_id)
+
+    monkeypatch.setattr("referralnet.audit.checking.verify_chain", read)
+    await check_trails.run(work)
+    unmade = await desk.look("select agency_id from trail_check where checked_at is null")
+    assert unmade == [{"agency_id": broken_one.agency_id}]
+    assert await desk.look("select from trail_check where agency_id = $1 and checked_at is not null", sound.agency_id)
+    (failing_row,) = await desk.look("select job, error from failing_row")
+    assert dict(failing_row) == {"job": "check_trails", "error": "OSError"}
 
 
 @pytest.mark.rule("C5", "U3")

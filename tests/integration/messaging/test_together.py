@@ -134,6 +134,44 @@ async def test_one_that_cannot_be_judged_keeps_back_no_other_and_is_left_for_now
     assert (await send_due(sender, first=10, at_once=4)).outcomes == {}, "it is not tried again and again"
 
 
+BREAKS = {
+    "claiming": "alter table text_message add constraint broken"
+    " check (subject_id <> '{referral}' or state <> 'claimed')",
+    "taking": "update text_message set occurrence = '{{\"appointment_id\": \"none\"}}' where subject_id = '{referral}'",
+    "withholding": "update contact_plan set paused_at = now(), paused_reason = 'staff'"
+    " where survivor_id = '{survivor}';"
+    " delete from contact_plan_change; alter table task add constraint broken check (subject_id <> '{text}') not valid",
+}
+"""Where the database itself refuses something about one text."""
+MENDED = "alter table text_message drop constraint if exists broken; alter table task drop constraint if exists broken"
+
+
+@pytest.mark.rule("M12")
+@pytest.mark.parametrize("where", BREAKS)
+async def test_one_that_the_database_refuses_keeps_back_no_other_and_comes_again(
+    desk: Desk, sender: Sender, carrier: RememberingCarrier, due: Due, where: str
+) -> None:
+    cases = await due(3)
+    await desk.alter("delete from failing_row")
+    broken, *sound = cases
+    (text,) = await desk.look("select id from text_message where subject_id = $1 and kind = 'appointment_set'",
+                              broken.referral_id)  # fmt: skip
+    async with superuser(desk.urls) as db:
+        await db.execute(
+            BREAKS[where].format(referral=broken.referral_id, survivor=broken.survivor_id, text=text["id"])
+        )
+        try:
+            sent = await send(sender, cases)
+            again = await send_due(sender, first=10, at_once=4)
+        finally:
+            await db.execute(MENDED)
+    assert (Counter(sent.outcomes), sent.broken) == ({Outcome.ACCEPTED: 2, Outcome.NOT_SENT: 1}, None)
+    assert {to for to, _, _ in carrier.sent} == {case.phone for case in sound}
+    assert again.outcomes == {}, "it is not tried again and again"
+    failing = await desk.look("select job, row_id, failures from failing_row")
+    assert [tuple(row.values()) for row in failing] == [("send_texts", text["id"], 1)]
+
+
 @pytest.mark.rule("C4")
 async def test_a_withdrawal_waits_for_a_groups_calls_and_nothing_is_posted_after_it(
     desk: Desk, sender: Sender, carrier: RememberingCarrier, due: Due

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from typer.main import get_command
@@ -14,6 +17,9 @@ from typer.testing import CliRunner
 
 import referralnet.cli
 from referralnet.cli import app
+from referralnet.database.acting import Dispatcher
+from referralnet.database.transactions import Database
+from referralnet.identity.failing import Row, note_failure
 from tests.databases import DatabaseUrls
 
 runner = CliRunner()
@@ -76,3 +82,24 @@ def test_an_unreachable_database_is_one_line_without_the_password(monkeypatch: p
     assert "could not be migrated" in result.output
     assert "opensesame" not in result.output
     assert "Traceback" not in result.output
+
+
+async def test_which_row_a_job_fails_on_is_said_on_the_host_by_the_reference_of_its_alarm(
+    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFERRALNET_DATABASE_WORKER_URL", database_urls.worker)
+
+    async def failing(*reference: str) -> str:
+        result = await asyncio.to_thread(runner.invoke, app, ["failing", *reference])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert await failing() == "No job fails on a row.\n"
+    row = Row("replan_texts", uuid4(), None, "survivor", uuid4())
+    worker = Database(database_urls.worker)
+    async with worker.transaction(Dispatcher()) as session:
+        failure = await note_failure(session, row, ValueError("a number"), now=datetime(2026, 11, 27, tzinfo=UTC))
+    await worker.close()
+    assert f"replan_texts: row {row.id}, of survivor {row.subject_id}\n    ValueError, 1 times" in await failing()
+    assert str(row.id) in await failing(str(failure.reference))
+    assert await failing(str(row.id)) == "No job fails on it any more.\n"
