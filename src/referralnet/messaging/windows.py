@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -108,8 +109,26 @@ def _span(day: date, start: time, end: time, zone: ZoneInfo) -> Iterator[tuple[d
     start, end = max(start, EARLIEST), min(end, LATEST)
     if start >= end:
         return
-    # A local time may occur twice or never when clocks change: take the reading that keeps the span inside the window.
-    begins = max(datetime.combine(day, start.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1))
-    ends = min(datetime.combine(day, end.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1))
+    # Of an end that comes twice or never, the reading that keeps the span inside the window.
+    begins, ends = _begin_of(day, start, zone), min(_readings(day, end, zone))
     if begins < ends:
         yield begins, ends
+
+
+def _readings(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    first, second = (datetime.combine(day, wall.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1))
+    return first, second
+
+
+def _begin_of(day: date, wall: time, zone: ZoneInfo) -> datetime:
+    """When a window opens: at a time that comes twice, the second; at one that is skipped, when clocks skip it."""
+    early, late = sorted(_readings(day, wall, zone))
+    if early == late or late.astimezone(zone).replace(tzinfo=None, fold=0) == datetime.combine(day, wall):
+        return late
+    before = early.astimezone(zone).utcoffset()
+    seconds = range(int((late - early).total_seconds()))
+    return early + timedelta(
+        seconds=bisect_left(
+            seconds, True, key=lambda passed: (early + timedelta(seconds=passed)).astimezone(zone).utcoffset() != before
+        )
+    )

@@ -113,3 +113,14 @@ def test_eight_in_the_morning_stays_eight_when_clocks_change() -> None:
         slot = next_slot(all_day, CHICAGO, since=day, until=day + timedelta(days=2))
         assert slot is not None
         assert slot.due_at.astimezone(CHICAGO).time() == time(8)
+
+
+@pytest.mark.rule("M2")
+def test_a_window_that_begins_at_a_time_that_is_skipped_opens_when_clocks_skip_it() -> None:
+    # At noon on 15 January 2000 clocks in Khartoum went on to one o'clock.
+    hours, zone = [SafeWindow(EVERY_DAY, time(12, 30), time(17, 30))], ZoneInfo("Africa/Khartoum")
+    since = datetime(2000, 1, 15, 6, tzinfo=UTC)
+    slot = next_slot(hours, zone, since=since, until=since + timedelta(days=1))
+    assert slot is not None
+    assert slot.due_at == datetime(2000, 1, 15, 10, tzinfo=UTC)
+    assert slot.due_at.astimezone(zone).time() == time(13)
