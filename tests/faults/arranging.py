@@ -140,11 +140,11 @@ async def settle(urls: DatabaseUrls, worker: Database, keyring: HeldKeyring, car
 
 
 async def let_go(urls: DatabaseUrls, count: int) -> None:
-    """Make some texts that wait claimable now."""
+    """Make some texts that wait, and that nobody has claimed yet, claimable now: others come again by themselves."""
     async with superuser(urls) as db:
         await db.execute(
             "update text_message set claimable_at = now(), due_at = now() where id in (select id from text_message"
-            " where state = 'scheduled' and claimable_at > now() order by claimable_at limit $1)",
+            " where state = 'scheduled' and attempts = 0 and claimable_at > now() order by claimable_at limit $1)",
             count,
         )
         await db.execute("notify referralnet_work, 'text_message'")
