@@ -1,7 +1,7 @@
 """What linking new events costs beside more and more that stand in a chain already.
 
-    python -m benchmarks.trail                      # beside 10,000 and 1,000,000 linked events
-    python -m benchmarks.trail --linked 10000 5000000
+    python -m benchmarks.trail                      # beside 100,000 and 1,000,000 linked events
+    python -m benchmarks.trail --linked 100000 5000000
 
 Makes an embedded server of its own and fills the trail by SQL in the server; the hashes are no chain, because nobody
 checks it here. Then as many new events as a busy look finds are written by the worker's role and linked by the sealer
@@ -43,6 +43,10 @@ FILL = (
        where not exists (select from audit_link where event_id = audit_event.id)""",
 )
 
+# Made at once, after the rows that they are of.
+INDEXES = """select indexname, indexdef from pg_indexes
+    where tablename = 'audit_event' and not starts_with(indexdef, 'CREATE UNIQUE')"""
+
 
 async def run(linked: Sequence[int], postgres: EmbeddedPostgres) -> bool:
     """Fill, write and link some times, fill more; whether it is flat."""
@@ -59,7 +63,7 @@ async def run(linked: Sequence[int], postgres: EmbeddedPostgres) -> bool:
     await server.close()
     await migrate(postgres.url("referralnet_owner", "benchmark"))
     db = await asyncpg.connect(host=str(postgres.sockets), user="postgres", database="benchmark")
-    await db.execute("set session_replication_role = replica")
+    await db.execute("set session_replication_role = replica; set work_mem = '256MB'")
     agencies = [uuid4() for _ in range(AGENCIES)]
     for agency_id in agencies:
         await db.execute(
@@ -69,8 +73,14 @@ async def run(linked: Sequence[int], postgres: EmbeddedPostgres) -> bool:
     costs: dict[int, dict[tuple[str, str], list[Cost]]] = {}
     filled = 0
     for count in sorted(linked):
+        indexes = await db.fetch(INDEXES)
+        for index in indexes:
+            await db.execute(f"drop index {index['indexname']}")
         await db.execute(FILL[0], filled, count, agencies)
+        await db.execute("analyze audit_event")
         await db.execute(FILL[1])
+        for index in indexes:
+            await db.execute(index["indexdef"])
         for table in ("audit_event", "audit_link", "audit_waiting"):
             await db.execute(f"vacuum (analyze) {table}")
         filled = count
@@ -104,7 +114,7 @@ async def measure(postgres: EmbeddedPostgres, agencies: Sequence[UUID]) -> dict[
 def main() -> None:
     """Start a private server, measure, stop it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--linked", type=int, nargs="+", default=[10_000, 1_000_000])
+    parser.add_argument("--linked", type=int, nargs="+", default=[100_000, 1_000_000])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="referralnet-benchmark-") as made:
         folder = Path(made)

@@ -117,9 +117,9 @@ async def test_when_the_event_cannot_be_written_the_act_is_undone(
     "statement", ["update {table} set {column} = {column}", "delete from {table}", "truncate {table} cascade"]
 )
 async def test_no_role_changes_removes_or_cuts_what_is_written(
-    request: pytest.FixtureRequest, member: Member, role: str, table: str, statement: str
+    owner: Database, app: Database, worker: Database, member: Member, role: str, table: str, statement: str
 ) -> None:
-    database: Database = request.getfixturevalue(role)
+    database = {"owner": owner, "app": app, "worker": worker}[role]
     actors: dict[str, Actor] = {"owner": Operator(), "app": member, "worker": Custodian(member.agency_id)}
     column = "action" if table == "audit_event" else "hash"
     with pytest.raises(DBAPIError) as caught:
