@@ -10,6 +10,7 @@ from referralnet.console.example import ExampleNetwork, ExamplePhone
 from referralnet.console.own_files import own_files
 from referralnet.console.pages import (
     capacity,
+    counted_units,
     deadlines,
     directory,
     duplicates,
@@ -135,6 +136,7 @@ def _listings(desk: Desk) -> list[Route]:
         _members(desk, "/administer/listings/{id:uuid}", "GET", own_listings.show_one),
         _members(desk, "/administer/listings/{id:uuid}", "POST", own_listings.keep),
         _members(desk, "/administer/listings/{id:uuid}/true", "POST", own_listings.assure),
+        _members(desk, "/administer/listings/{id:uuid}/count", "POST", counted_units.count),
         _members(desk, "/administer/listings/{id:uuid}/follow", "POST", own_listings.follow),
     ]
 

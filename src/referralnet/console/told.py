@@ -80,6 +80,8 @@ class Told(StrEnum):
     LISTING_SAME = "listing_same"
     LISTING_TRUE = "listing_true"
     LISTING_FOLLOWS = "listing_follows"
+    UNIT_COUNTED = "unit_counted"
+    UNIT_NOT_COUNTED = "unit_not_counted"
     ARE_ONE = "are_one"
     ARE_TWO = "are_two"
 
@@ -152,6 +154,8 @@ SENTENCES = {
     Told.LISTING_SAME: "Nothing was other than before, so nothing was changed.",
     Told.LISTING_TRUE: "Thank you. It says from now on that it was looked over today.",
     Told.LISTING_FOLLOWS: "Noted. The next import brings these parts; until then they stay as they are.",
+    Told.UNIT_COUNTED: "Kept. It has a card on the capacity board from now on.",
+    Told.UNIT_NOT_COUNTED: "It is no longer counted.",
     Told.ARE_ONE: "Noted: it is one. Nothing was merged.",
     Told.ARE_TWO: "Noted: they are two. Nobody is asked about them again.",
 }

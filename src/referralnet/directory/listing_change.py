@@ -51,6 +51,13 @@ class CountedUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingUnit:
+    """A unit that is counted already and stays as it is, whatever is held of it meanwhile."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListingChange:
     """What to change; None leaves a part as it is. An empty text takes it away, an empty list all rows of that part.
 
@@ -65,7 +72,7 @@ class ListingChange:
     schedules: tuple[OpenHours, ...] | None = None
     languages: tuple[str, ...] | None = None
     phone: FrontDoor | None = None
-    capacity: tuple[CountedUnit, ...] | None = None
+    capacity: tuple[CountedUnit | StandingUnit, ...] | None = None
     assurer_email: str | None = None
     assured: bool = False
 
@@ -149,15 +156,19 @@ def _front_door(phone: FrontDoor) -> FrontDoor:
     return FrontDoor(number, extension)
 
 
-def _counted(units: tuple[CountedUnit, ...] | None) -> tuple[CountedUnit, ...] | None:
+def _counted(
+    units: tuple[CountedUnit | StandingUnit, ...] | None,
+) -> tuple[CountedUnit | StandingUnit, ...] | None:
     read = _each("capacity", units, _unit)
     if read is not None and len({unit.unit for unit in read}) < len(read):
         raise InvalidInput(field="capacity", detail="A unit is counted twice.")
     return read
 
 
-def _unit(unit: CountedUnit) -> CountedUnit:
+def _unit(unit: CountedUnit | StandingUnit) -> CountedUnit | StandingUnit:
     name = unit.unit.strip().lower()
+    if isinstance(unit, StandingUnit):
+        return StandingUnit(name)
     if name not in FRESH_FOR:
         raise UnreadableValue(f"units are: {', '.join(FRESH_FOR)}")
     highest = UNITS_MAX if unit.maximum is None else unit.maximum

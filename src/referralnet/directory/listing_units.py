@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Member
 from referralnet.directory.columns import record_id
-from referralnet.directory.listing_change import CountedUnit
+from referralnet.directory.listing_change import CountedUnit, StandingUnit
 from referralnet.directory.listing_rows import Changed
 from referralnet.errors import InvalidInput, NotFound
 
@@ -24,14 +24,14 @@ async def count_units(
     actor: Member,
     service_id: UUID,
     package: str,
-    wanted: tuple[CountedUnit, ...],
+    wanted: tuple[CountedUnit | StandingUnit, ...],
     *,
     now: datetime,
 ) -> list[Changed]:
-    """Make the service's counts those of `wanted`, all confirmed at `now`.
+    """Make the service's counts those of `wanted`, all confirmed at `now` but for those that stand as they are.
 
     Raises:
-        InvalidInput: a unit that is left out is held by an accepted referral.
+        InvalidInput: a unit that is left out is held by an accepted referral, or one is to stand that is not counted.
     """
     found = await session.execute(
         text("""
@@ -46,7 +46,10 @@ async def count_units(
     changed = [await _end(session, there[unit], now) for unit in sorted(left_out)]
     for unit in wanted:
         row = there.get(unit.unit)
-        if row is None:
+        if isinstance(unit, StandingUnit):
+            if row is None:
+                raise InvalidInput(field="capacity", detail="A unit that is to stay is not counted.")
+        elif row is None:
             changed.append(await _begin(session, actor, service_id, package, unit, now))
         else:
             changed += await _count(session, row, unit, now)

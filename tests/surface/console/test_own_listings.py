@@ -277,3 +277,31 @@ async def test_languages_are_named_in_the_language_of_the_page(
     assert filled(shown, here)["languages"] == "inglés, español"
     await send(page, here, shown, languages="inglés, vietnamita")
     assert (await stored(app, kept)).languages == ("en", "vi")
+
+
+@pytest.mark.rule("R2")
+async def test_something_more_is_counted_and_the_count_that_stands_is_left_as_it_is(
+    page: Browser, app: Database, kept: ListingKeeper, here: str
+) -> None:
+    address = f"{here}/count"
+    shown = (await page.get(here)).text
+    async with app.transaction(kept.intake) as session:  # a bed is taken while the page is open
+        await session.execute(text("update service_capacity set available = 1, held = 1 where service_id = :service"),
+                              {"service": kept.service_id})  # fmt: skip
+    brought = {"version": "0", "unit": "crib", "available": "2", "maximum": "3"}
+    token = {name: str(filled(shown, here)[name]) for name in ("form_token", "intention")}
+    for wrong, where in (
+        ({"available": "many"}, "available"), ({"available": "4"}, "available"), ({"unit": "boat"}, ""),
+        ({"unit": "bed"}, "unit"),
+    ):  # fmt: skip
+        refused = await page.send(address, {**token, **brought, **wrong})
+        assert (refused.status_code, f'id="{where}-wrong"' in refused.text or not where) == (422, True), wrong
+        assert f'value="{(brought | wrong)["available"]}"' in refused.text
+    assert (await page.send(address, {**token, **brought})).headers["location"] == here
+    units = {unit.count.unit: (unit.count.available, unit.count.maximum) for unit in (await stored(app, kept)).capacity}
+    assert units == {"bed": (1, None), "crib": (2, 3)}
+    held = await page.post(address, page=here, version="1", unit="bed", act="stop")
+    assert (held.status_code, "held by an accepted referral" in held.text) == (422, True)
+    stopped = await page.post(address, page=here, version="1", unit="crib", act="stop")
+    assert stopped.headers["location"] == here
+    assert [unit.count.unit for unit in (await stored(app, kept)).capacity] == ["bed"]
