@@ -128,8 +128,8 @@ def fill_in(variables: Mapping[str, Any], known: Mapping[str, str], *, now: date
 
 
 def _invented_name() -> str:
-    """So that a survivor who is recorded once more does not look like the one before."""
-    return "".join(secrets.choice("bdfglmnprt") + secrets.choice("aeio") for _ in range(4)).title()
+    """So that a survivor who is recorded once more does not look, or sound, like any of those before."""
+    return "".join(secrets.choice("bdfglmnprt") + secrets.choice("aeio") for _ in range(6)).title()
 
 
 def kept_of(operation: WorkedOperation, data: Any) -> dict[str, str]:
