@@ -112,7 +112,7 @@ class Service(FromPackage, Base):
     assurer_email: Mapped[str | None]
     licenses: Mapped[str | None]
     alert: Mapped[str | None]
-    last_modified: Mapped[dt.datetime | None]
+    last_modified: Mapped[dt.datetime | None] = mapped_column(index=True)
 
 
 class Location(AtPlace, Base):

@@ -140,6 +140,13 @@ class Walker:
 
     async def walk_to(self, arrow: tuple[Status, Event]) -> None:
         """One history that goes straight to an arrow which chance did not find."""
+        if arrow[1] is Event.FILLED:  # nobody's act: it follows from another's, for one who waits and one not asked yet
+            asked_at_once = await route(
+                self.databases["app"], self.choices, self.keyring, mode=Mode.TOGETHER, covered=3
+            )
+            await self.wait_then_accept(asked_at_once)
+            await work(self.databases["worker"], self.keyring)
+            return
         routed = await route(self.databases["app"], self.choices, self.keyring, mode=Mode.IN_TURN)
         (row,) = await self.look(
             """
