@@ -39,6 +39,7 @@ class Told(StrEnum):
     PLAN_CLOSED = "plan_closed"
     CHOICE_REMOVED = "choice_removed"
     CHOICE_FIRST = "choice_first"
+    CHOICE_ADDED = "choice_added"
     CALL_KEPT = "call_kept"
     PERSON_KEPT = "person_kept"
     WAY_SHOWN = "way_shown"
@@ -113,6 +114,7 @@ SENTENCES = {
     Told.PLAN_CLOSED: "The plan is closed. Nobody more is asked.",
     Told.CHOICE_REMOVED: "The service is taken out. It was not asked.",
     Told.CHOICE_FIRST: "It is asked first, when it comes to that.",
+    Told.CHOICE_ADDED: "It is on the plan.",
     Told.CALL_KEPT: "The call is logged.",
     Told.PERSON_KEPT: "She is recorded, and sealed. Lists show her by this label alone.",
     Told.WAY_SHOWN: "Noted: she was shown the way there. Nobody was told anything of her.",

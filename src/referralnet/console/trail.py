@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from referralnet.console.serving import PageRequest
 
 HANDLE_LETTERS_MAX = 64
+HANDLES = ("on", "plan", "need")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +26,24 @@ class Trail:
     """The services chosen so far, best first; how they are asked; and the handle of the need, once it is known.
 
     `on` is the handle of what the agency had accepted and refers on: then one service is asked, and no plan is made.
+    `plan` is the handle of a plan that goes on, to which the services are added.
     """
 
     to: tuple[UUID, ...] = ()
     how: Mode = Mode.IN_TURN
     need: str = ""
     on: str = ""
+    plan: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.to or self.need or self.on)
+        return bool(self.to or self.need or self.on or self.plan)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """What a form or an address of the next page holds."""
         kept = [("to", str(service)) for service in self.to]
         kept += [("how", str(self.how))] if self.how is not Mode.IN_TURN else []
-        kept += [("on", self.on)] if self.on else []
-        return [*kept, *([("need", self.need)] if self.need else [])]
+        return kept + [(name, getattr(self, name)) for name in HANDLES if getattr(self, name)]
 
     @property
     def query(self) -> str:
@@ -51,6 +53,12 @@ class Trail:
     def is_together(self) -> bool:
         return self.how is Mode.TOGETHER
 
+    def behind(self, person: str, need: str) -> list[str]:
+        """The addresses of the first three steps, to go back to; the need of a plan stands fixed, and leads to it."""
+        first = f"/plans/{self.plan}" if self.plan else f"{person}/needs?{self.query}"
+        third = "services" if self.is_together else "consent"
+        return [first, f"{need}/services?{self.query}", f"{need}/{third}?{self.query}"]
+
 
 def read_trail(request: PageRequest, form: Form | None = None) -> Trail:
     """The trail that an address or a form holds; what no page of ours wrote there is left out."""
@@ -59,11 +67,11 @@ def read_trail(request: PageRequest, form: Form | None = None) -> Trail:
         to, given = query.getlist("to"), dict(query)
     else:
         to, given = form.each("to"), dict(form)
-    how, need, on = (given.get(name, "") for name in ("how", "need", "on"))
-    on = on if len(on) <= HANDLE_LETTERS_MAX else ""
-    mode = Mode(how) if how in set(Mode) and not on else Mode.IN_TURN
-    most = 1 if on else CHOICES_MAX
-    return Trail(tuple(dict.fromkeys(_ids(to)))[:most], mode, need if len(need) <= HANDLE_LETTERS_MAX else "", on)
+    handles = {name: given[name] for name in HANDLES if 0 < len(given.get(name, "")) <= HANDLE_LETTERS_MAX}
+    how, is_on = given.get("how", ""), "on" in handles
+    mode = Mode(how) if how in set(Mode) and not is_on else Mode.IN_TURN
+    most = 1 if is_on else CHOICES_MAX
+    return Trail(tuple(dict.fromkeys(_ids(to)))[:most], mode, **handles)
 
 
 def _ids(given: list[str]) -> list[UUID]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from referralnet.consent.proposing import propose_releases
 from referralnet.consent.releases import proposed_together
+from referralnet.console.adding import plan_of, unasked
 from referralnet.console.consent_form import choices, empty, read_proposals
 from referralnet.console.forms import Form
 from referralnet.console.performing import perform
@@ -26,7 +27,7 @@ async def show(request: PageRequest) -> Response:
     """What is covered, what waits for her, and the form for what is not asked yet."""
     trail = _trail(request)
     if not trail.to:
-        return request.go_to(f"/needs/{trail.need}/services")
+        return request.go_to(f"/needs/{trail.need}/services?{trail.query}")
     if trail.is_together:
         return request.go_to(f"/needs/{trail.need}/send?{trail.query}")
     return await _page(request, trail)
@@ -66,6 +67,8 @@ async def _page(
     async with request.transaction() as session:
         profile = await own_profile(session, actor)
         way = await look_ahead(session, actor, request.opened("need"), trail, keyring=request.keyring, now=request.now)
+        on_plan = unasked(await plan_of(session, request, trail, way.need.id)) if trail.plan else {}
+    first = way.stops[0] if way.stops else None
     return request.page(
         "path/consent.html",
         422 if refusal else 200,
@@ -74,7 +77,8 @@ async def _page(
         trail=trail,
         here=f"/needs/{trail.need}",
         person=f"/people/{request.handle('survivor', way.need.survivor_id)}",
-        may_go_on=bool(way.stops) and way.stops[0].is_covered,
+        may_go_on=first is not None and first.is_covered,
+        may_wait=bool(trail.plan and first and first.is_member and first.hit.service_at_location_id not in on_plan),
         typed=typed or empty(way.need.service_type, way.need.language),
         wrong=request.errors(refusal) if refusal else {},
         **choices(),

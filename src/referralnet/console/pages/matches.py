@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from referralnet.console.serving import PageRequest
-from referralnet.console.trail import read_trail
+from referralnet.console.trail import Trail, read_trail
 from referralnet.directory.search import DirectoryHit, DirectoryQuery, search
 from referralnet.identity.access import Permission, require
 from referralnet.identity.profiles import own_profile
+from referralnet.referrals.lifecycle import ENDS
 from referralnet.referrals.matching import match_need
+from referralnet.referrals.routing_reading import routing_plan
 from referralnet.survivors.case_labels import open_labels
 from referralnet.survivors.needs import Urgency, need
 
@@ -33,6 +36,7 @@ async def show(request: PageRequest) -> Response:
         chosen: list[DirectoryHit] = []
         if elsewhere:
             chosen = await search(session, DirectoryQuery(listed=tuple(elsewhere)), now=request.now)
+        on_plan = await _on_plan(session, request, trail)
     return request.page(
         "path/services.html",
         profile=profile,
@@ -43,10 +47,19 @@ async def show(request: PageRequest) -> Response:
         matches=found[:first],
         elsewhere=chosen,
         chosen=frozenset[UUID](trail.to),
+        on_plan=on_plan,
         trail=trail,
         more=first + PAGE if len(found) > first and first < MATCHES_MAX else None,
         is_urgent=wanted.urgency == Urgency.URGENT,
     )
+
+
+async def _on_plan(session: AsyncSession, request: PageRequest, trail: Trail) -> frozenset[UUID]:
+    """The services that the plan asks, or will ask: one that has said no may be asked anew."""
+    if not trail.plan:
+        return frozenset()
+    plan = await routing_plan(session, request.member, request.open_handle("plan", trail.plan))
+    return frozenset(choice.service_at_location_id for choice in plan.choices if choice.status not in ENDS)
 
 
 def _first(request: PageRequest) -> int:

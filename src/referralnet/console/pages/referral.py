@@ -55,10 +55,11 @@ async def referral_page(
     async with request.desk.resources.database.transaction(actor) as session:
         profile = await own_profile(session, actor)
         view = await look_at(session, actor, referral_id, now=request.now)
-        person, releases, is_told = None, list[ReleaseRow](), False
+        person, need, releases, is_told = None, None, list[ReleaseRow](), False
         if not view.received and is_permitted(actor, Permission.KEEP_SURVIVORS):
             case = await case_of(session, actor, referral_id)
             person = f"/people/{request.handle('survivor', case.survivor_id)}"
+            need = f"/needs/{request.handle('need', case.need_id)}"
             is_told = case.release_id is not None
             if view.is_taken and not is_told:
                 hers = await list_releases(session, actor, case.survivor_id)
@@ -70,6 +71,7 @@ async def referral_page(
         profile=profile,
         view=view,
         person=person,
+        need=need,
         releases=releases,
         is_told=is_told,
         here=referral_address(request, referral_id),

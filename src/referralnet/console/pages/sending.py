@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from referralnet.consent.categories import Category
 from referralnet.consent.refusals import NoLiveRelease
+from referralnet.console.adding import add_to_plan, plan_of, unasked
 from referralnet.console.forms import Form
 from referralnet.console.performing import perform
 from referralnet.console.reading_forms import ticked
@@ -48,6 +49,8 @@ async def send(request: PageRequest) -> Response:
         made = await perform(request, Permission.SEND_REFERRALS, act)
     except Refusal as refusal:
         return await _page(request, trail, form, refusal)
+    if trail.plan:
+        return request.go_to(f"/plans/{trail.plan}", Told.CHOICE_ADDED)
     if len(trail.to) == 1:
         return request.go_to(f"/requests/{request.handle('referral', made)}", Told.SENT)
     async with request.transaction() as session:
@@ -60,6 +63,11 @@ async def send(request: PageRequest) -> Response:
 
 async def _send(session: AsyncSession, request: PageRequest, way: Way, trail: Trail, form: Form) -> UUID:
     actor, now = request.member, request.now
+    if trail.plan:
+        if form.each("categories") and not any(stop.is_covered for stop in way.stops):
+            # She has taken it back since the page was made, which offered what she had released.
+            raise NoLiveRelease
+        return await add_to_plan(session, request, way, trail, lambda stop: _choice(stop, trail, form))
     if len(way.stops) == 1 and not trail.is_together:
         stop = way.stops[0]
         release_id, categories = _told(stop, form)
@@ -118,7 +126,8 @@ async def _page(
         profile = await own_profile(session, actor)
         way = await _look(session, request, trail)
         own = await agency(session, actor.agency_id)
-    if not way.stops or not (trail.is_together or way.stops[0].is_covered):
+        on_plan = unasked(await plan_of(session, request, trail, way.need.id)) if trail.plan else {}
+    if not way.stops or not (trail.is_together or trail.plan or way.stops[0].is_covered):
         return request.go_to(f"/needs/{trail.need}/{'consent' if way.stops else 'services'}?{trail.query}")
     may_be_told = {category for stop in way.stops if stop.is_covered for category in stop.covers}
     return request.page(
@@ -131,6 +140,15 @@ async def _page(
         here=f"/needs/{trail.need}",
         person=f"/people/{request.handle('survivor', way.need.survivor_id)}",
         may_be_told=[category for category in Category if category in may_be_told],
+        until=min((stop.release.expires_at for stop in way.stops if stop.is_covered and stop.release), default=None),
         ticked=frozenset(Category) if typed is None else ticked(typed, "categories", Category),
-        wrong=request.errors(refusal) if refusal else {},
+        on_plan=on_plan.keys(),
+        wrong=_wrong(request, refusal),
     )
+
+
+def _wrong(request: PageRequest, refusal: Refusal | None) -> dict[str, str]:
+    """The one field there is, and what is wrong with the whole."""
+    if refusal is None:
+        return {}
+    return {field if field == "categories" else "": said for field, said in request.errors(refusal).items()}
