@@ -87,9 +87,12 @@ async def member(owner: Database, keyring: Keyring) -> MadeMember:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
-    """The address of a served console, in which it is the evening on which the example's units were counted."""
-    async with served(app, keyring, "production") as address:
+async def base(app: Database, keyring: Keyring, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The address of a served console, in which it is `NOW` of the module.
+
+    Where that says none, it is the evening on which the example's units were counted.
+    """
+    async with served(app, keyring, "production", getattr(request.module, "NOW", EVENING)) as address:
         yield address
 
 

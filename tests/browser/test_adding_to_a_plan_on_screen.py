@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,21 +19,14 @@ from referralnet.referrals.choosing import NewChoice
 from referralnet.referrals.planning import NewPlan, start_routing
 from referralnet.referrals.routing import Mode
 from referralnet.survivors.needs import Urgency
-from tests.browser.conftest import Visit, served
+from tests.browser.conftest import Visit
 from tests.browser.network import Town, make_town
 from tests.browser.screens import look
 from tests.factories.identity import make_agency
 from tests.factories.referrals import make_case, present
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
-NOW = present()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
-    """A console in the present: releases are judged by the database's own clock."""
-    async with served(app, keyring, "production", NOW) as address:
-        yield address
+NOW = present()  # what `base` serves: releases are judged by the database's own clock
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,21 +21,14 @@ from referralnet.messaging.planning import plan_notice, unhandled_notices
 from referralnet.referrals.answering import accept
 from referralnet.referrals.handing_over import HandoffKind, confirm_warm_handoff
 from referralnet.survivors.needs import Urgency
-from tests.browser.conftest import Visit, Visitor, served
+from tests.browser.conftest import Visit, Visitor
 from tests.browser.network import Town, make_town, send_one
 from tests.browser.test_everybody_can_use_it import violations
 from tests.factories.referrals import present, run
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 SCREENS = os.environ.get("REFERRALNET_TEST_SCREENS")
-NOW = present()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
-    """A console in the present: releases are judged by the database's own clock."""
-    async with served(app, keyring, "production", NOW) as address:
-        yield address
+NOW = present()  # what `base` serves: releases are judged by the database's own clock
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from referralnet.database.acting import AgencyKind, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.jobs.importer import Importer
-from tests.browser.conftest import Visit, Visitor, served
+from tests.browser.conftest import Visit, Visitor
 from tests.browser.keys import Keys
 from tests.browser.network import Town, make_town
 from tests.factories.identity import MadeMember, make_agency, make_member
@@ -23,14 +22,7 @@ from tests.factories.referrals import present
 from tests.integration.directory.test_requests import SERVICES, package
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
-NOW = present()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
-    """A console in the present: releases are judged by the database's own clock."""
-    async with served(app, keyring, "production", NOW) as address:
-        yield address
+NOW = present()  # what `base` serves: releases are judged by the database's own clock
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 import pytest_asyncio
@@ -15,7 +15,7 @@ from playwright.async_api import Browser
 
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from tests.browser.conftest import Visit, Visitor, served
+from tests.browser.conftest import Visit, Visitor
 from tests.browser.every_page import FOR_TRYING, LOOKED_AT, NOBODY, World, make_world
 from tests.browser.keys import FOCUSED
 from tests.browser.test_everybody_can_use_it import violations
@@ -23,15 +23,9 @@ from tests.databases import DatabaseUrls
 from tests.factories.referrals import present
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
-NOW = present()
+NOW = present()  # what `base` serves: releases are judged by the database's own clock
 TABS_MAX = 400
 ONLY = re.compile(os.environ.get("REFERRALNET_TEST_PAGES", ""))
-
-
-@pytest_asyncio.fixture(scope="module")
-async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
-    async with served(app, keyring, "production", NOW) as address:
-        yield address
 
 
 @pytest_asyncio.fixture(scope="module")

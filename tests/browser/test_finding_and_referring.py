@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from tests.browser.conftest import Visit, Visitor, served
+from tests.browser.conftest import Visit, Visitor
 from tests.browser.screens import look
 from tests.factories.referrals import present
 from tests.factories.towns import Town, make_town
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
-NOW = present()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
-    """A console in the present: releases are judged by the database's own clock."""
-    async with served(app, keyring, "production", NOW) as address:
-        yield address
+NOW = present()  # what `base` serves: releases are judged by the database's own clock
 
 
 @pytest_asyncio.fixture(scope="module")

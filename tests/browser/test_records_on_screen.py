@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -14,20 +13,13 @@ from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.referrals.answering import accept
 from tests.browser import network
-from tests.browser.conftest import Visit, served
+from tests.browser.conftest import Visit
 from tests.browser.screens import look
 from tests.factories.identity import MadeMember, make_member
 from tests.factories.referrals import present
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
-NOW = present()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def base(app: Database, keyring: Keyring) -> AsyncIterator[str]:
-    """A console in the present: releases are judged by the database's own clock."""
-    async with served(app, keyring, "production", NOW) as address:
-        yield address
+NOW = present()  # what `base` serves: releases are judged by the database's own clock
 
 
 @pytest_asyncio.fixture(scope="module")
