@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 
@@ -29,11 +30,11 @@ class _Counted(Coroutine[Any, Any, Any]):
         return self._inner.__await__()
 
 
-async def cut_off(job: Coroutine[Any, Any, Any], *, at_await: int, bury: Callable[[], Awaitable[None]]) -> bool:
+async def cut_off(job: Coroutine[Any, Any, Any], *, at_await: int, burial: AbstractAsyncContextManager[None]) -> bool:
     """Run a job and cut it off at its n-th await; False where it had fewer, and finished.
 
     Args:
-        bury: ends what the server still does for it, as it would when the other side is gone.
+        burial: entered at its death and left when nothing of it runs any more; until then nobody hears what it says.
     """
     loop, tasks, left, died = asyncio.get_running_loop(), list[asyncio.Task[Any]](), at_await, asyncio.Event()
 
@@ -61,8 +62,8 @@ async def cut_off(job: Coroutine[Any, Any, Any], *, at_await: int, bury: Callabl
     finally:
         loop.set_task_factory(before)
     if died.is_set():
-        await bury()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with burial:
+            await asyncio.gather(*tasks, return_exceptions=True)
         return True
     watching.cancel()
     await task

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import asyncpg
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url
 
 from referralnet.appointments.local_time import LocalTimeOccursTwice
 from referralnet.appointments.tables import Mode
@@ -257,7 +257,7 @@ class World:
         before = len(self.oracle.handed)
         job = JOBS[name].run(self.work)
         if name in self.dies:
-            died = await cut_off(job, at_await=self.dies[name], bury=self._bury)  # type: ignore[arg-type]
+            died = await cut_off(job, at_await=self.dies[name], burial=self._burial())  # type: ignore[arg-type]
             if died:
                 del self.dies[name]
                 self.deaths += 1
@@ -269,13 +269,25 @@ class World:
         if name == "read_inbound":
             await self._learn_of_reading()
 
-    async def _bury(self) -> None:
-        """The server sees that a worker is gone; the next one has connections of its own."""
+    @asynccontextmanager
+    async def _burial(self) -> AsyncIterator[None]:
+        """What a dead worker had asked for ends, and nothing more is taken from it; the next one connects anew."""
         of_workers = "from pg_stat_activity where datname = current_database() and usename = 'referralnet_worker'"
-        await self.db.fetch(f"select pg_terminate_backend(pid) {of_workers}")
-        while await self.db.fetchval(f"select exists (select {of_workers})"):  # noqa: ASYNC110 (the server tells nobody)
-            await asyncio.sleep(0.002)
-        await self.work.database.close()
+
+        async def hang_up() -> None:
+            # One that was just connecting shows only when it has.
+            while await self.db.fetch(f"select pg_terminate_backend(pid, 1000) {of_workers}"):
+                pass
+
+        engine = self.work.database.engine
+        event.listen(engine.sync_engine, "do_connect", _nobody_answers)
+        try:
+            await hang_up()
+            yield
+            await hang_up()
+        finally:
+            event.remove(engine.sync_engine, "do_connect", _nobody_answers)
+        await engine.dispose()
 
     async def look(self) -> None:
         """Show the oracle everything."""
@@ -511,6 +523,10 @@ class World:
         await self.live(self.now + timedelta(days=max(0, days - VISITS_WITHIN_DAYS)), chance)
         tasks = await self.db.fetch("select kind, subject_id, opened_at, done_at from task")
         self.oracle.end(await self._texts(), [dict(row) for row in tasks])
+
+
+def _nobody_answers(*_: Any) -> None:
+    raise ConnectionRefusedError
 
 
 def _is_due(row: dict[str, Any], now: datetime) -> bool:
