@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         "recording", description="Who moves the texts. The recording carrier reaches no phone: it is for trying."
     )
     carrier_timeout_seconds: float = Field(
-        10.0, gt=0, le=60, description="A call to the carrier is cut off after so long."
+        10.0, gt=0, le=30, description="A call to the carrier is cut off after so long."
     )
     carrier_segments_per_second: float | None = Field(
         None,

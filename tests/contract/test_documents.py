@@ -62,7 +62,7 @@ def test_the_command_finds_a_document_that_is_not_current_and_writes_it_anew(tmp
 def test_a_setting_is_told_with_its_bounds_and_its_default() -> None:
     lines = {line.split(" | ", maxsplit=1)[0]: line for line in settings_document().splitlines()}
     assert "| whole number, at least 1, at most 60 | `30` |" in lines["| `REFERRALNET_SESSION_IDLE_MINUTES`"]
-    assert "| number, over 0, at most 60 | `10.0` |" in lines["| `REFERRALNET_CARRIER_TIMEOUT_SECONDS`"]
+    assert "| number, over 0, at most 30 | `10.0` |" in lines["| `REFERRALNET_CARRIER_TIMEOUT_SECONDS`"]
     assert "| `recording` or `twilio` or `vonage` | `recording` |" in lines["| `REFERRALNET_CARRIER`"]
     assert "| secret text | none |" in lines["| `REFERRALNET_KEYRING`"]
 

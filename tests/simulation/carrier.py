@@ -25,7 +25,7 @@ CONNECTING_FAILED_SECONDS = 2.0
 class WeekCarrier(CarrierWithin):
     """`about` says what is handed over with a text, `hand` is told of the call, and `pass_time` turns the clock on."""
 
-    about: Callable[[UUID, str, str, int], Awaitable[Handed]] | None = None
+    about: Callable[[UUID, str, str, timedelta], Awaitable[Handed]] | None = None
     hand: Callable[[Handed], None] | None = None
     pass_time: Callable[[timedelta], Awaitable[None]] | None = None
     conduct: str = "well"
@@ -45,14 +45,16 @@ class WeekCarrier(CarrierWithin):
         if self.conduct == OUT_OF_REACH:
             raise Busy(CONNECTING_FAILED_SECONDS)
         text_id = UUID(reference)
-        call = await self.about(text_id, to, body, validity_seconds)
+        travels, returns = self._lasts(), self._lasts()
+        # The carrier counts from when it has the text.
+        call = await self.about(text_id, to, body, travels + timedelta(seconds=validity_seconds))
         self.hand(call)
-        await self._last()
+        await self._pass(call.at + travels)
         if self.conduct == SILENT:
             raise TimeoutError
         met = await self.meet(to, body, text_id, self._misbehaviour(), self.chance)
         call.was_taken = met.taken is not None
-        await self._last()
+        await self._pass(call.at + travels + returns)
         try:
             accepted = made_of(met)
         except Ambiguous:
@@ -66,12 +68,16 @@ class WeekCarrier(CarrierWithin):
     def _misbehaviour(self) -> Misbehaviour:
         return MISBEHAVIOURS.get(self.conduct, WELL) if self.chance.random() < LIKELY else WELL
 
-    async def _last(self) -> None:
-        """Let the call take its time, within the limit of the client."""
-        assert self.pass_time is not None
+    def _lasts(self) -> timedelta:
+        """How long the one half of a call takes, within the limit of the client."""
         lasts = timedelta(seconds=self.chance.choice(CALLS_LAST))
         self.slowest = max(self.slowest, lasts * 2)
-        await self.pass_time(lasts)
+        return lasts
+
+    async def _pass(self, until: datetime) -> None:
+        """Calls of one moment last together."""
+        assert self.pass_time is not None
+        await self.pass_time(max(until - self.now(), timedelta()))
 
     async def list_recent(self, to: str, since: datetime) -> Sequence[RemoteText]:
         """See `Carrier.list_recent`."""

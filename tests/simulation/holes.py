@@ -188,6 +188,9 @@ HOLES: dict[str, Hole] = {
     "the carrier may deliver when her hours are over": Hole(
         "M2", {f"{MESSAGING}.claiming.slot_now": until_tomorrow}, SOON
     ),
+    "the carrier counts from when it was asked, not from when it has the text": Hole(
+        "M2", {f"{MESSAGING}.sending._call_ends_by": value(lambda _sender, now: now)}, SOON
+    ),
     "consent, pause and STOP are not asked for again": Hole(
         "M1",
         {f"{MESSAGING}.permission.why_not_at_all": answers(None), f"{MESSAGING}.inbound.cancel_texts": does_nothing},

@@ -177,10 +177,10 @@ class Oracle:
 
     def _judge_hour(self, call: Handed, her: Her) -> None:
         minutes = int((call.until - call.at).total_seconds() // 60)
-        for passed in {0, minutes, *range(0, minutes, 5)}:
-            if not may_arrive(her, call.at + timedelta(minutes=passed)):
-                wall = (call.at + timedelta(minutes=passed)).astimezone(ZoneInfo(her.zone))
-                self.note("M2", f"{call.kind} may arrive at {wall:%a %H:%M}, outside her hours")
+        for at in (call.until, *(call.at + timedelta(minutes=passed) for passed in range(0, minutes, 5))):
+            if not may_arrive(her, at):
+                wall = at.astimezone(ZoneInfo(her.zone))
+                self.note("M2", f"{call.kind} may arrive at {wall:%a %H:%M:%S}, outside her hours")
                 return
 
     def _judge_visit(self, call: Handed, her: Her) -> None:

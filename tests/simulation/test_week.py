@@ -40,8 +40,7 @@ class Ground:
 
     async def play(self, week: Week, *, sql: str = "select 1") -> list[str]:
         """Play a week, with something done to the database before; returns what was wrong with it."""
-        rate, burst = PACES[week.pace]
-        async with world_of(self.postgres, self.made, segments_per_second=rate, burst_segments=burst) as world:
+        async with world_of(self.postgres, self.made, PACES[week.pace], texts_at_once=week.at_once) as world:
             await world.db.execute(sql)
             await week.play(world)
             self.seen.update(

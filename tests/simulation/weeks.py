@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from referralnet.messaging.pacing import Pace
 from tests.simulation.world import World
 
 STARTS = (
@@ -22,7 +23,7 @@ ACTS = (
     "visit", "visit", "visit", "visit", "plan", "plan", "write", "write", "carrier", "carrier", "well", "policy",
     "withdraw", "news", "die", "die", "down",
 )  # fmt: skip
-PACES = ((None, 10), (0.05, 2), (None, 10), (1.0, 3))
+PACES = (Pace(None, 10), Pace(0.05, 2), Pace(None, 10), Pace(1.0, 3))
 STEPS_MAX = 32
 
 
@@ -38,7 +39,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Week:
-    """A whole week. `reconfirm_after` and `released_for` are days, for each survivor; `days` go by after the last."""
+    """A whole week. `reconfirm_after` and `released_for` are days, for each survivor; `days` go by after the last.
+
+    `at_once`: how many texts one look sends at the same time.
+    """
 
     start: int
     pace: int
@@ -47,6 +51,7 @@ class Week:
     released_for: tuple[int, ...]
     steps: tuple[Step, ...]
     days: int = 10
+    at_once: int = 1
 
     async def play(self, world: World) -> None:
         """Play it in a world of its own."""
@@ -80,4 +85,5 @@ def weeks(steps_min: int = 12) -> st.SearchStrategy[Week]:
         reconfirm_after=days,
         released_for=st.tuples(*(st.sampled_from((2, 60, 60, 60)) for _ in range(5))),
         steps=st.lists(steps(), min_size=steps_min, max_size=STEPS_MAX).map(tuple),
+        at_once=st.sampled_from((1, 6)),
     )

@@ -316,15 +316,16 @@ class World:
             await keep_callback(session, text_id=call.text_id, report=report, now=self.now)
         self.oracle.reported.setdefault(call.text_id, set()).add(STATES[call.status].value)
 
-    async def about(self, text_id: UUID, to: str, body: str, validity_seconds: int) -> Handed:
+    async def about(self, text_id: UUID, to: str, body: str, arrives_within: timedelta) -> Handed:
         """What is handed over, as its row says."""
         async with self.asking:
             row = await self.db.fetchrow(
                 "select kind, survivor_id, occurrence from text_message where id = $1", text_id
             )
         assert row is not None
-        until = self.now + timedelta(seconds=validity_seconds)
-        return Handed(self.now, until, to, body, text_id, row["kind"], row["survivor_id"], row["occurrence"])
+        return Handed(
+            self.now, self.now + arrives_within, to, body, text_id, row["kind"], row["survivor_id"], row["occurrence"]
+        )
 
     async def _learn_of_opt_outs(self) -> None:
         """The carrier has said of a number that it takes no more texts, and we have written it down."""
@@ -534,21 +535,19 @@ def _is_due(row: dict[str, Any], now: datetime) -> bool:
 
 
 @asynccontextmanager
-async def world_of(
-    postgres: Server, made: Made, *, segments_per_second: float | None, burst_segments: int
-) -> AsyncIterator[World]:
+async def world_of(postgres: Server, made: Made, pace: Pace, *, texts_at_once: int) -> AsyncIterator[World]:
     """A copy of what was made, and one worker in it."""
     async with postgres.fresh_database(template=made.template) as urls, superuser(urls) as db:
         await db.set_type_codec("jsonb", encoder=str, decoder=json.loads, schema="pg_catalog")
         app, worker, clock = Database(urls.app), Database(urls.worker), FixedClock(MADE_AT)
         hers = copy.deepcopy(list(made.hers))
-        oracle = Oracle(clock.now, {her.survivor_id: her for her in hers}, segments_per_second, burst_segments)
-        carrier = WeekCarrier(clock.now, tell_now=_not_yet, hand=oracle.hand)
-        pace = Pace(segments_per_second, burst_segments)
-        sender = Sender(worker, carrier, made.keyring, clock, "https://texts.example.test", pace=pace)
-        world = World(
-            made, clock, app, db, carrier, oracle, hers, Work(sender, texts_at_once=1, text_unlisted_seconds=900)
+        oracle = Oracle(
+            clock.now, {her.survivor_id: her for her in hers}, pace.segments_per_second, pace.burst_segments
         )
+        carrier = WeekCarrier(clock.now, tell_now=_not_yet, hand=oracle.hand)
+        sender = Sender(worker, carrier, made.keyring, clock, "https://texts.example.test", pace=pace)
+        work = Work(sender, texts_at_once=texts_at_once, text_unlisted_seconds=900)
+        world = World(made, clock, app, db, carrier, oracle, hers, work)
         object.__setattr__(world.work, "stopping", Rest(world))
         carrier.tell_now, carrier.about, carrier.pass_time = world.tell, world.about, world.pass_time
         oracle.hours_ever.update({her.agency_id: 0 for her in hers})

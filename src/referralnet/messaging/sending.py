@@ -158,11 +158,17 @@ async def _hand_over(sender: Sender, custody: Actor, claims: Sequence[Claim], se
 
 def _too_late(sender: Sender, claim: Claim, now: datetime) -> bool:
     """Whether the lease could lapse during the call, or the window close before the text arrives."""
-    call_ends_by = now + timedelta(seconds=sender.carrier.timeout_seconds + _MARGIN_SECONDS)
-    return call_ends_by >= claim.lease_until or (claim.send_before - now).total_seconds() < SPAN_SECONDS_MIN
+    span = claim.send_before - now
+    return _call_ends_by(sender, now) >= claim.lease_until or span.total_seconds() < SPAN_SECONDS_MIN
+
+
+def _call_ends_by(sender: Sender, now: datetime) -> datetime:
+    return now + timedelta(seconds=sender.carrier.timeout_seconds + _MARGIN_SECONDS)
 
 
 async def _ask(sender: Sender, claim: Claim, now: datetime) -> Answer:
+    # The carrier counts from when it takes the text, which may be as late as the call ends.
+    span = claim.send_before - _call_ends_by(sender, now)
     try:
         # Cut off here as well: a carrier whose own limit fails may not outlive the lease.
         async with asyncio.timeout(sender.carrier.timeout_seconds + _MARGIN_SECONDS):
@@ -171,7 +177,7 @@ async def _ask(sender: Sender, claim: Claim, now: datetime) -> Answer:
                 claim.body,
                 reference=str(claim.text.id),
                 callback_url=sender.callback_url(claim),
-                validity_seconds=int((claim.send_before - now).total_seconds()),
+                validity_seconds=int(span.total_seconds()),
             )
     except TimeoutError:
         return Ambiguous()

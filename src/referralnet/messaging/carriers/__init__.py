@@ -112,6 +112,8 @@ class Carrier(Protocol):
     async def send(self, to: str, body: str, *, reference: str, callback_url: str, validity_seconds: int) -> Accepted:
         """Hand over one text, once; `to` in E.164; `reference` comes back in reports where the carrier carries one.
 
+        `validity_seconds`: so long the carrier may try, from when it has taken the text.
+
         Raises:
             Refused, Busy, AccountRefused, Ambiguous: see there. Anything but a clear answer is Ambiguous.
         """
