@@ -66,6 +66,7 @@ LOOKED_AT: dict[str, tuple[str, str]] = {
     "/people/{handle}/two": (SOURCE, "/people/{survivor}/two"),
     "/people/{handle}/told": (SOURCE, "/people/{survivor}/told"),
     "/people/{handle}/end": (SOURCE, "/people/{survivor}/end"),
+    "/people/{handle}/erase": (SOURCE, "/people/{survivor}/erase"),
     "/needs/{handle}/services": (SOURCE, "/needs/{need}/services"),
     "/needs/{handle}/consent": (SOURCE, "/needs/{need}/consent?to={service}"),
     "/needs/{handle}/send": (SOURCE, "/needs/{need}/send?to={service}"),

@@ -29,7 +29,6 @@ WITHOUT_A_PAGE = {
     " first one closed as recorded in error.",
     "recordRelease": "On the screen it is proposed, read with her and then signed on paper or before a witness.",
     "sendDraft": NO_PAGE_YET,
-    "eraseSurvivor": NO_PAGE_YET,
 }
 """Mutations that no page performs, and why."""
 

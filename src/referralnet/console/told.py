@@ -51,6 +51,7 @@ class Told(StrEnum):
     RELEASE_ENDED = "release_ended"
     RELEASE_SMALLER = "release_smaller"
     EVERYTHING_ENDED = "everything_ended"
+    ERASED = "erased"
     SENT = "sent"
     ALL_ASKED = "all_asked"
     DEADLINES_KEPT = "deadlines_kept"
@@ -126,6 +127,7 @@ SENTENCES = {
     Told.RELEASE_ENDED: "It has ended, with what stood on it. Nobody reads anything under it any more.",
     Told.RELEASE_SMALLER: "It is smaller from now on. What was left out can no longer be read.",
     Told.EVERYTHING_ENDED: "Everything she had agreed to has ended. No text goes out any more.",
+    Told.ERASED: "It is erased, and opens for nobody any more. Tell whoever keeps the backups of the keys.",
     Told.SENT: "It is sent. You are told as soon as there is an answer.",
     Told.ALL_ASKED: "All of them are asked. The first that accepts has it, and the others are told that it is filled.",
     Told.DEADLINES_KEPT: "Kept. It holds for every referral that is sent from now on.",

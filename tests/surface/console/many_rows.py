@@ -80,6 +80,7 @@ STATEMENTS_MAX = {
     "/people/{handle}/two": 7,
     "/people/{handle}/told": 20,
     "/people/{handle}/end": 8,
+    "/people/{handle}/erase": 8,
     "/needs/{handle}/services": 9,
     "/needs/{handle}/consent": 9,
     "/needs/{handle}/send": 10,

@@ -54,7 +54,15 @@ async def test_no_address_and_no_page_holds_her_id(page: Browser, database_urls:
     person = await record(page)
     async with superuser(database_urls) as db:
         ids = [str(row["id"]) for row in await db.fetch("select id from survivor")]
-    for path in ("/people", person, f"{person}/needs", f"{person}/blocks", f"{person}/releases", f"{person}/end"):
+    for path in (
+        "/people",
+        person,
+        f"{person}/needs",
+        f"{person}/blocks",
+        f"{person}/releases",
+        f"{person}/end",
+        f"{person}/erase",
+    ):
         shown = (await page.get(path)).text
         assert not any(id in shown or id in path for id in ids), path  # noqa: A001 (as the tables name it)
 
@@ -163,3 +171,38 @@ async def test_she_may_have_the_accounting_on_paper(page: Browser, town: Town, t
     assert paper.content.startswith(b"%PDF-")
     assert paper.headers["cache-control"] == "no-store"
     assert not re.search("referral|survivor|Ana", paper.headers["content-disposition"])
+
+
+@pytest.mark.rule("P4", "A5")
+async def test_she_is_erased_by_a_word_and_a_code_and_what_stays_is_said_before(
+    page: Browser, town: Town, today: FixedClock, database_urls: DatabaseUrls
+) -> None:
+    person = await record(page, given_name=SECRET)
+    said = (await page.get(f"{person}/erase")).text
+    assert "Backups of the keys from before open her record" in said
+    wrong = await page.post(f"{person}/erase", via="oral", confirmation="erase")
+    assert (wrong.status_code, 'id="confirmation-wrong"' in wrong.text) == (422, True)
+    async with superuser(database_urls) as db:
+        before = await db.fetchval("select count(*) from survivor")
+    kept = {"via": "oral", "confirmation": "ERASE"}
+    asked = await page.post(f"{person}/erase", **kept)
+    assert all(f'name="{name}" value="{value}"' in asked.text for name, value in kept.items()), "what was typed goes on"
+    fields = {**hidden(asked.text), **kept, "step_up_code": town.dana.totp_code(today.now())}
+    done, again = [await page.send(f"{person}/erase", fields) for _ in range(2)]
+    assert [(answer.status_code, answer.headers.get("location")) for answer in (done, again)] == [(303, "/people")] * 2
+    async with superuser(database_urls) as db:
+        assert await db.fetchval("select count(*) from survivor") == before - 1
+        assert await db.fetchval("select count(*) from audit_event where action = 'survivor_erased'") == 1
+    assert "It is erased" in (await page.get("/people")).text
+    assert (await page.get(person)).status_code == 404
+
+
+async def test_in_spanish_the_word_is_spanish(page: Browser, town: Town, today: FixedClock) -> None:
+    person = await record(page)
+    page.client.headers["accept-language"] = "es"
+    assert "Para continuar, escriba BORRAR" in (await page.get(f"{person}/erase")).text
+    assert (await page.post(f"{person}/erase", via="oral", confirmation="ERASE")).status_code == 422
+    kept = {"via": "oral", "confirmation": "BORRAR"}
+    asked = await page.post(f"{person}/erase", **kept)
+    fields = {**hidden(asked.text), **kept, "step_up_code": town.dana.totp_code(today.now())}
+    assert (await page.send(f"{person}/erase", fields)).status_code == 303

@@ -103,7 +103,7 @@ async def make_smaller(request: PageRequest) -> Response:
 
 async def show_all(request: PageRequest) -> Response:
     """What ends when she takes everything back."""
-    return await _all(request, Form())
+    return await page_of_all(request, Form(), "people/end_all.html")
 
 
 async def end_all(request: PageRequest) -> Response:
@@ -118,7 +118,7 @@ async def end_all(request: PageRequest) -> Response:
     try:
         await perform(request, Permission.READ_REFERRALS, act)
     except Refusal as refusal:
-        return await _all(request, form, refusal)
+        return await page_of_all(request, form, "people/end_all.html", refusal)
     return _back_to_her(request, survivor_id, Told.EVERYTHING_ENDED)
 
 
@@ -157,7 +157,8 @@ async def _one(request: PageRequest, typed: Form, template: str, refusal: Refusa
     )
 
 
-async def _all(request: PageRequest, typed: Form, refusal: Refusal | None = None) -> Response:
+async def page_of_all(request: PageRequest, typed: Form, template: str, refusal: Refusal | None = None) -> Response:
+    """A page that says what there is of hers in others' hands, before it ends."""
     actor, survivor_id = request.member, request.opened("survivor")
     require(actor, Permission.READ_REFERRALS)
     async with request.transaction() as session:
@@ -168,7 +169,7 @@ async def _all(request: PageRequest, typed: Form, refusal: Refusal | None = None
         labels = await open_labels(session, request.keyring, [survivor_id])
         names = await agency_names(session, {row.recipient_agency_id for row in releases})
     return request.page(
-        "people/end_all.html",
+        template,
         422 if refusal else 200,
         profile=profile,
         here=f"/people/{request.handle('survivor', survivor_id)}",
