@@ -28,7 +28,6 @@ WITHOUT_A_PAGE = {
     "updateNeed": "Services that were asked read the need as it was. On the screen another need is recorded, and the"
     " first one closed as recorded in error.",
     "recordRelease": "On the screen it is proposed, read with her and then signed on paper or before a witness.",
-    "sendDraft": NO_PAGE_YET,
 }
 """Mutations that no page performs, and why."""
 

@@ -79,6 +79,11 @@ class ReferralView:
         return self.referral.status in (*TAKEN, Status.CANCELLATION_REQUESTED)
 
     @property
+    def may_be_told(self) -> bool:
+        """Whether its source can tell the service who she is: once it has accepted, and in sending a draft."""
+        return self.is_taken or self.referral.status is Status.DRAFT
+
+    @property
     def told_status_only(self) -> bool:
         """Whether the source learns how it stands and nothing more (R5)."""
         return self.referral.source_agency_kind in TOLD_STATUS_ONLY

@@ -28,6 +28,7 @@ _PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/requests/{handle}/released", "POST", opening.released),
     ("/requests/{handle}/notes", "POST", opening.notes),
     ("/requests/{handle}/note", "POST", opening.write),
+    ("/requests/{handle}/send", "POST", sharing.send),
     ("/requests/{handle}/share", "POST", sharing.share),
     ("/requests/{handle}/update", "POST", sharing.update),
     ("/requests/{handle}/{step}", "POST", answering.take),

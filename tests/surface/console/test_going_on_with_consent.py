@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from referralnet.clock import FixedClock
 from referralnet.database.transactions import Database
+from referralnet.encryption.keyring import Keyring
+from referralnet.referrals.importing import import_referrals
 from tests.databases import DatabaseUrls
 from tests.factories.messaging import superuser
 from tests.factories.towns import Town
@@ -17,6 +20,11 @@ from tests.surface.console.conftest import Browser, OpenBrowser, statements
 from tests.surface.console.test_pages import TELLING, Seen
 
 __all__ = ["page", "today", "town"]
+ROW = {
+    "service_type": "emergency_shelter", "urgency": "routine", "region": "US-IL", "language": "es",
+    "household_size": "1", "age_band": "25_59",
+}  # fmt: skip
+"""What a list says of a referral, but for whose it is and where to."""
 REQUEST = re.compile(r"/requests/[\w-]{43}")
 
 
@@ -129,6 +137,37 @@ async def test_a_service_that_was_asked_without_identity_is_told_once_she_has_si
             " where referral_id = (select id from referral order by created_at desc limit 1)"
         )
     assert [row["category"] for row in rows] == ["identity"]
+
+
+@pytest.mark.rule("C1")
+async def test_a_draft_from_the_agencys_own_list_is_sent_once_she_has_signed(
+    page: Browser, town: Town, app: Database, keyring: Keyring, tmp_path: Path, today: FixedClock
+) -> None:
+    person = await record(page)
+    services = await ask(page, person)
+    label = re.search(r"<h1>(.*?)</h1>", (await page.get(person)).text)
+    assert label
+    listed = {**ROW, "own_id": "1", "case_label": label.group(1), "service_at_location_id": str(town.service_id)}
+    path = tmp_path / "list.csv"
+    path.write_text(f"{','.join(listed)}\n{','.join(listed.values())}\n", "utf-8")
+    async with app.transaction(town.dana.actor) as session:
+        brought = await import_referrals(session, town.dana.actor, path, keyring=keyring, now=today.now())
+    assert (brought.drafts, brought.problems.rows) == (1, [])
+    request = REQUEST.search((await page.get(person)).text)
+    assert request
+    address = request.group()
+    shown = (await page.get(address)).text
+    assert "the service does not see it yet" in shown
+    assert "Ask her what it may be told; then send it" in shown
+    await sign(page, services, town, "identity", "needs")
+    release = re.search(r'name="release" value="([\w-]{43})"', (await page.get(address)).text)
+    assert release
+    fields = {"page": address, "release": release.group(1)}
+    nothing = await page.post(f"{address}/send", **fields)
+    assert (nothing.status_code, 'id="categories-wrong"' in nothing.text) == (422, True)
+    assert (await page.post(f"{address}/send", **fields, categories="needs")).status_code == 303
+    assert "has not answered yet" in (await page.get(address)).text
+    assert (await page.post(f"{address}/send", **fields, categories="needs")).status_code == 422
 
 
 async def test_what_has_changed_is_told_anew_and_only_then(

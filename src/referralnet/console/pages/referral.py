@@ -61,7 +61,7 @@ async def referral_page(
             person = f"/people/{request.handle('survivor', case.survivor_id)}"
             need = f"/needs/{request.handle('need', case.need_id)}"
             is_told = case.release_id is not None
-            if view.is_taken and not is_told:
+            if view.may_be_told and not is_told:
                 hers = await list_releases(session, actor, case.survivor_id)
                 agency_id = view.referral.target_agency_id
                 releases = [row for row in hers if row.recipient_agency_id == agency_id and row.is_live(request.now)]
