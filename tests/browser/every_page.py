@@ -65,6 +65,7 @@ LOOKED_AT: dict[str, tuple[str, str]] = {
     "/people/{handle}/blocks": (SOURCE, "/people/{survivor}/blocks"),
     "/people/{handle}/two": (SOURCE, "/people/{survivor}/two"),
     "/people/{handle}/told": (SOURCE, "/people/{survivor}/told"),
+    "/people/{handle}/alike": (SOURCE, "/people/{survivor}/alike"),
     "/people/{handle}/end": (SOURCE, "/people/{survivor}/end"),
     "/people/{handle}/erase": (SOURCE, "/people/{survivor}/erase"),
     "/needs/{handle}/services": (SOURCE, "/needs/{need}/services"),

@@ -21,10 +21,8 @@ SOURCE = Path(referralnet.__file__).parent
 AREAS = (
     "referrals", "appointments", "messaging", "consent", "survivors", "directory", "identity", "audit", "partners",
 )  # fmt: skip
-NO_PAGE_YET = "No page yet: the API has it."
 WITHOUT_A_PAGE = {
     "stillTrue": "The capacity board says so by keeping the same count, which it shows beside the button.",
-    "decideLikeness": NO_PAGE_YET,
     "updateNeed": "Services that were asked read the need as it was. On the screen another need is recorded, and the"
     " first one closed as recorded in error.",
     "recordRelease": "On the screen it is proposed, read with her and then signed on paper or before a witness.",

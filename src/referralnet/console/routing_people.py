@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from referralnet.console.pages import (
     accounting,
+    alike,
     asking,
     blocks,
     consenting,
@@ -49,6 +50,9 @@ _PAGES: tuple[tuple[str, str, Page], ...] = (
     ("/people/{handle}/two/mandate", "POST", two_people.propose_mandate),
     ("/people/{handle}/two/confirm", "POST", two_people.confirm),
     ("/people/{handle}/two/cancel", "POST", two_people.cancel),
+    ("/people/{handle}/alike", "GET", alike.show),
+    ("/people/{handle}/alike", "POST", alike.look),
+    ("/people/{handle}/alike/decide", "POST", alike.decide),
     ("/people/{handle}/end", "GET", ending.show_all),
     ("/people/{handle}/end", "POST", ending.end_all),
     ("/people/{handle}/erase", "GET", erasing.show),

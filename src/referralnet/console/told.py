@@ -52,6 +52,8 @@ class Told(StrEnum):
     RELEASE_SMALLER = "release_smaller"
     EVERYTHING_ENDED = "everything_ended"
     ERASED = "erased"
+    ONE_PERSON = "one_person"
+    TWO_PEOPLE = "two_people"
     SENT = "sent"
     ALL_ASKED = "all_asked"
     DEADLINES_KEPT = "deadlines_kept"
@@ -128,6 +130,8 @@ SENTENCES = {
     Told.RELEASE_SMALLER: "It is smaller from now on. What was left out can no longer be read.",
     Told.EVERYTHING_ENDED: "Everything she had agreed to has ended. No text goes out any more.",
     Told.ERASED: "It is erased, and opens for nobody any more. Tell whoever keeps the backups of the keys.",
+    Told.ONE_PERSON: "Noted: it is one person. Lists and searches show this record alone.",
+    Told.TWO_PEOPLE: "Noted: they are two people.",
     Told.SENT: "It is sent. You are told as soon as there is an answer.",
     Told.ALL_ASKED: "All of them are asked. The first that accepts has it, and the others are told that it is filled.",
     Told.DEADLINES_KEPT: "Kept. It holds for every referral that is sent from now on.",

@@ -15,7 +15,7 @@ from tests.databases import DatabaseUrls
 from tests.factories.identity import make_agency, make_member
 from tests.factories.messaging import superuser
 from tests.factories.towns import Town
-from tests.surface.console.cases import page, page_of_her, record, today, town
+from tests.surface.console.cases import ask, page, page_of_her, record, sign, today, town
 from tests.surface.console.conftest import Browser, OpenBrowser, hidden
 
 __all__ = ["page", "today", "town"]
@@ -206,3 +206,36 @@ async def test_in_spanish_the_word_is_spanish(page: Browser, town: Town, today: 
     asked = await page.post(f"{person}/erase", **kept)
     fields = {**hidden(asked.text), **kept, "step_up_code": town.dana.totp_code(today.now())}
     assert (await page.send(f"{person}/erase", fields)).status_code == 303
+
+
+async def test_records_that_look_alike_are_looked_for_when_asked_and_decided_again(
+    page: Browser, database_urls: DatabaseUrls
+) -> None:
+    kept = await record(page, given_name="Xiomara", phone="312 555 0177")
+    not_same = await page.post("/people/new", given_name="Xiomara", phone="312 555 0177")
+    other = re.search(r'name="not_the_same_as" value="([\w-]{43})"', not_same.text)
+    assert other
+    again = {"given_name": "Xiomara", "phone": "312 555 0177", "not_the_same_as": other.group(1)}
+    made = await page.post("/people/new", **again)
+    second = str(made.headers["location"])
+    said = (await page.get(f"{second}/alike")).text
+    assert "is somebody else" in said, "which the form said when she was recorded"
+    decide = {"page": f"{second}/alike", "other": kept.rpartition("/")[2]}
+    assert (await page.post(f"{second}/alike/decide", **decide, decision="same")).status_code == 303
+    assert "is hers as well, and gave way to this one" in (await page.get(f"{second}/alike")).text
+    assert "is the record of hers that is kept" in (await page.get(f"{kept}/alike")).text
+    chained = await page.post(f"{kept}/alike/decide", page=f"{kept}/alike", other=second.rpartition("/")[2])
+    assert chained.status_code == 422, "no word was chosen"
+    found = (await page.post(f"{second}/alike")).text
+    assert "No other record of your agency looks like hers." in found, "they were judged"
+    async with superuser(database_urls) as db:
+        assert await db.fetchval("select count(*) from audit_event where action = 'likeness_decided'") >= 2
+
+
+async def test_a_record_in_use_does_not_give_way(page: Browser, town: Town) -> None:
+    first, second = [await record(page, given_name=name) for name in ("Nadezhda", "Wilhelmina")]
+    await sign(page, await ask(page, first), town)
+    refused = await page.post(
+        f"{second}/alike/decide", page=f"{second}/alike", other=first.rpartition("/")[2], decision="same"
+    )
+    assert (refused.status_code, "has a release in force" in refused.text) == (422, True)
