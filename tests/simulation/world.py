@@ -419,6 +419,7 @@ class World:
             await self.keep_plan(her, reconfirm_by=far, digest=not her.digest)
         elif what == 5:
             self.numbers += 1
+            await self.pass_time(timedelta(seconds=1))  # what she agrees to for a number is another word than the last
             await self.keep_plan(her, reconfirm_by=far, number=f"+1312555{self.numbers:04d}", opted_in=True)
         else:
             await self.keep_plan(her, reconfirm_by=today + timedelta(days=60), opted_in=True)

@@ -19,6 +19,7 @@ Kind = Literal[
 ]  # fmt: skip
 """What a handle may be of. One of another kind opens nothing."""
 _LABEL = b"referralnet console handles"
+_SAID = b"said"  # no kind of thing is called so
 _LETTERS = 43  # of 16 bytes of tag and 16 of id
 
 
@@ -33,6 +34,18 @@ class Handles:
         """The handle of a thing, the same for as long as the session lives: 43 letters of base64url."""
         sealed = self._cipher.encrypt(id.bytes, [kind.encode()])
         return urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def seal(self, said: str) -> str:
+        """Something that a page of this session is to bring back as it was: no other session reads or makes it."""
+        return urlsafe_b64encode(self._cipher.encrypt(said.encode(), [_SAID])).decode().rstrip("=")
+
+    def unseal(self, given: str) -> str:
+        """What was sealed in this session. Raises NotFound, as `open`."""
+        try:
+            padded = given + "=" * (-len(given) % 4)
+            return self._cipher.decrypt(urlsafe_b64decode(padded), [_SAID]).decode()
+        except (InvalidTag, NotBase64, ValueError):
+            raise NotFound from None
 
     def open(self, kind: Kind, given: str) -> UUID:
         """The id that a handle stands for.

@@ -34,6 +34,7 @@ from referralnet.console.pages import (
     sign_in,
     step_up,
     trail,
+    undo,
 )
 from referralnet.console.routing_people import people_routes
 from referralnet.console.routing_requests import request_routes
@@ -62,6 +63,7 @@ def routes(
         _open(desk, "/sign-in", "GET", sign_in.show),
         _open(desk, "/sign-in", "POST", sign_in.open_session),
         _members(desk, "/sign-out", "POST", sign_in.close_session),
+        _members(desk, "/undo", "POST", undo.undo),
         _members(desk, "/step-up", "GET", step_up.show),
         _members(desk, "/step-up", "POST", step_up.prove),
         _open(desk, "/language", "POST", screens.choose_language),

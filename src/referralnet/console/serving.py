@@ -33,6 +33,7 @@ from referralnet.console.performing import new_intention
 from referralnet.console.rendering import render
 from referralnet.console.stepping_up import CodeRefused, ask_for_code, prove_by
 from referralnet.console.told import Told
+from referralnet.console.undoing import Undo
 from referralnet.console.uploads import read_upload
 from referralnet.console.words import Words
 from referralnet.database.acting import Member
@@ -163,7 +164,7 @@ class PageRequest:
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page from its template, with what every page has."""
         secret = self._known_secret() or self._make_visitor()
-        said = told.what_was_told(self.http, secure=self.desk.secure)
+        said, undo = told.what_was_told(self.http, secure=self.desk.secure)
         html = render(
             template,
             self.language,
@@ -178,6 +179,7 @@ class PageRequest:
             pages=pages_for(self.actor, self.desk, self.http.url.path),
             idle_seconds=self.desk.resources.settings.session_idle_minutes * 60,
             told=None if said is None else told.SENTENCES[said],
+            undo=undo,
             handle=self.handle,
             new_intention=new_intention,
             **values,
@@ -192,10 +194,17 @@ class PageRequest:
             set_cookie(response, Cookie.VISITOR, self._new_visitor, secure=self.desk.secure)
         return response
 
-    def go_to(self, path: str, then: Told | None = None) -> Response:
-        """See another page of ours, by GET, which says once what was done."""
+    def go_to(self, path: str, then: Told | None = None, *, undo: Undo | None = None) -> Response:
+        """See another page of ours, by GET, which says once what was done, and offers to take it back."""
         response = RedirectResponse(path, 303)
-        return response if then is None else told.tell(response, then, secure=self.desk.secure)
+        if then is None:
+            return response
+        sealed = None if undo is None else self._handles.seal(undo.packed())
+        return told.tell(response, then, undo=sealed, secure=self.desk.secure)
+
+    def opened_undo(self, given: str) -> Undo:
+        """What a page of this session offered to take back, or NotFound."""
+        return Undo.unpacked(self._handles.unseal(given))
 
     def _known_secret(self) -> str | None:
         if self.actor is not None:

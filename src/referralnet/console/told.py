@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from referralnet.console.cookies import Cookie, clear_cookie, read_cookie, set_cookie
 
+_BESIDE = "."
+
 
 class Told(StrEnum):
     """Something that was done."""
@@ -54,6 +56,8 @@ class Told(StrEnum):
     ERASED = "erased"
     ONE_PERSON = "one_person"
     TWO_PEOPLE = "two_people"
+    UNDONE = "undone"
+    GONE_ON = "gone_on"
     SENT = "sent"
     ALL_ASKED = "all_asked"
     DEADLINES_KEPT = "deadlines_kept"
@@ -132,6 +136,8 @@ SENTENCES = {
     Told.ERASED: "It is erased, and opens for nobody any more. Tell whoever keeps the backups of the keys.",
     Told.ONE_PERSON: "Noted: it is one person. Lists and searches show this record alone.",
     Told.TWO_PEOPLE: "Noted: they are two people.",
+    Told.UNDONE: "Undone: it stands as it did before.",
+    Told.GONE_ON: "Somebody has gone on from there, so nothing was undone. Look how it stands now.",
     Told.SENT: "It is sent. You are told as soon as there is an answer.",
     Told.ALL_ASKED: "All of them are asked. The first that accepts has it, and the others are told that it is filled.",
     Told.DEADLINES_KEPT: "Kept. It holds for every referral that is sent from now on.",
@@ -169,16 +175,16 @@ SENTENCES = {
 }
 
 
-def tell(response: Response, told: Told, *, secure: bool) -> Response:
-    """Have the next page say it."""
-    set_cookie(response, Cookie.TOLD, told, secure=secure)
+def tell(response: Response, told: Told, *, undo: str | None, secure: bool) -> Response:
+    """Have the next page say it; `undo` is sealed, and taken back with it."""
+    set_cookie(response, Cookie.TOLD, told if undo is None else f"{told}{_BESIDE}{undo}", secure=secure)
     return response
 
 
-def what_was_told(request: Request, *, secure: bool) -> Told | None:
-    """What the page is to say."""
-    code = read_cookie(request, Cookie.TOLD, secure=secure)
-    return Told(code) if code in set(Told) else None
+def what_was_told(request: Request, *, secure: bool) -> tuple[Told | None, str | None]:
+    """What the page is to say, and what it brings back to take it back."""
+    code, _, undo = (read_cookie(request, Cookie.TOLD, secure=secure) or "").partition(_BESIDE)
+    return (Told(code), undo or None) if code in set(Told) else (None, None)
 
 
 def forget(response: Response, *, secure: bool) -> None:

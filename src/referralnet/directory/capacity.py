@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 from uuid import UUID
 
 from sqlalchemy import Integer, Uuid, bindparam, text
@@ -66,6 +66,51 @@ async def confirm_capacity(
     )
     if confirmed.one_or_none() is None:
         await _refuse(session, actor, capacity_id, seen)
+
+
+class Stated(NamedTuple):
+    """A count as it was said: how many are free, and when that was confirmed."""
+
+    available: int
+    confirmed_at: datetime
+
+    def written(self) -> str:
+        return f"{self.available} {self.confirmed_at.isoformat()}"
+
+    @classmethod
+    def read(cls, written: str) -> Stated:
+        available, confirmed_at = written.split(" ")
+        return cls(int(available), datetime.fromisoformat(confirmed_at))
+
+
+async def stated(session: AsyncSession, capacity_id: UUID) -> Stated | None:
+    """What was last said of a count of this agency, held until the transaction ends; None where there is none."""
+    found = await session.execute(
+        text("select available, updated from service_capacity where id = :id and gone_at is null for update"),
+        {"id": capacity_id},
+    )
+    row = found.one_or_none()
+    return None if row is None else Stated(*row)
+
+
+async def put_back(session: AsyncSession, actor: Member, capacity_id: UUID, before: Stated, *, seen: Stated) -> bool:
+    """Let an earlier count stand again, as old as it was: not as if somebody had said it now (D5).
+
+    False: something else than `seen` stands there by now. Raises NotPermitted, as `confirm_capacity`.
+    """
+    if not actor.roles & {Role.INTAKE, Role.AGENCY_ADMIN}:
+        raise NotPermitted
+    undone = await session.execute(
+        text("""
+            update service_capacity set available = :available, updated = :updated
+             where id = :id and gone_at is null and available = :seen and updated = :seen_at
+               and :available <= coalesce(maximum, :available)
+            returning id
+        """),
+        {"id": capacity_id, "available": before.available, "updated": before.confirmed_at, "seen": seen.available,
+         "seen_at": seen.confirmed_at},
+    )  # fmt: skip
+    return undone.one_or_none() is not None
 
 
 async def _refuse(session: AsyncSession, actor: Member | Operator, capacity_id: UUID, seen: int | None) -> NoReturn:

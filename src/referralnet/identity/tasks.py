@@ -152,6 +152,16 @@ async def assign_task(session: AsyncSession, task_id: UUID, *, member_id: UUID |
     await record(session, Action.TASK_ASSIGNED, "task", task_id, member=str(member_id) if member_id else None)
 
 
+async def assignee(session: AsyncSession, task_id: UUID) -> UUID | None:
+    """Who has an open task of one's own agency, held until the transaction ends. Raises NotFound."""
+    open_one = select(Task.assignee_id).where(Task.id == task_id, Task.done_at.is_(None))
+    found = (await session.execute(open_one.with_for_update())).one_or_none()
+    if found is None:
+        raise NotFound(field="task_id")
+    (member_id,) = found
+    return member_id
+
+
 async def _may_do(session: AsyncSession, member_id: UUID, kind: str) -> bool:
     """Whether a colleague may; row security shows members of one's own agency alone."""
     wanted = select(MemberAccount.roles, MemberAccount.trained_until >= func.current_date()).where(

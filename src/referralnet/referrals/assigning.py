@@ -52,3 +52,10 @@ async def assign(session: AsyncSession, actor: Member, referral_id: UUID, *, mem
     made = insert(ReferralAssignee).values(referral_id=referral_id, agency_id=actor.agency_id, **values)
     await session.execute(made.on_conflict_do_update(index_elements=["referral_id", "agency_id"], set_=values).inline())
     await record(session, Action.REFERRAL_ASSIGNED, "referral", referral_id, member=str(member_id))
+
+
+async def assignee(session: AsyncSession, actor: Member, referral_id: UUID) -> UUID | None:
+    """Who of the acting agency has a referral, held until the transaction ends. Raises NotFound."""
+    await lock(session, referral_id)
+    of_ours = (ReferralAssignee.referral_id == referral_id, ReferralAssignee.agency_id == actor.agency_id)
+    return await session.scalar(select(ReferralAssignee.member_id).where(*of_ours))

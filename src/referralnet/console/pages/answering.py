@@ -18,6 +18,7 @@ from referralnet.console.performing import perform
 from referralnet.console.places import referral_address
 from referralnet.console.serving import PageRequest
 from referralnet.console.told import Told
+from referralnet.console.undoing import Undo, undo_of_giving
 from referralnet.database.acting import Member
 from referralnet.errors import InvalidInput, NotFound, NotPermitted, Refusal
 from referralnet.identity.access import Permission
@@ -98,8 +99,14 @@ async def take(request: PageRequest) -> Response:
         raise NotFound
     form = await request.form()
 
+    undo: Undo | None = None
+
     async def act(session: AsyncSession, actor: Member) -> UUID:
+        nonlocal undo
+        before = await assigning.assignee(session, actor, referral_id) if step.told is Told.GIVEN else None
         await step.reads(form)(session, actor, referral_id, now=request.now)
+        if before is not None:  # nobody can be made to have it again
+            undo = undo_of_giving(step.told, referral_id, before, _colleague(form))
         return referral_id
 
     try:
@@ -109,4 +116,4 @@ async def take(request: PageRequest) -> Response:
     except Refusal as refusal:
         return await referral_page(request, referral_id, refusal=refusal, typed=form)
     back = own_address(form["back"]) if form.get("back") else referral_address(request, referral_id)
-    return request.go_to(back, step.told)
+    return request.go_to(back, step.told, undo=undo)

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from referralnet.console.serving import PageRequest
 from referralnet.console.told import Told
-from referralnet.directory.capacity import CountChanged, confirm_capacity
+from referralnet.console.undoing import undo_of_count
+from referralnet.directory.capacity import CountChanged, Stated, confirm_capacity, stated
 from referralnet.directory.capacity_board import list_unit_counts
 from referralnet.errors import InvalidInput
 from referralnet.identity.access import Permission, is_permitted, require
@@ -30,14 +31,17 @@ async def keep(request: PageRequest) -> Response:
     require(actor, Permission.KEEP_CAPACITY)
     wanted = form.get("capacity_id", "")
     try:
+        capacity_id = UUID(wanted)
         available, seen = _count(form.get("available", "")), _count(form.get("seen", ""))
         async with request.desk.resources.database.transaction(actor) as session:
-            await confirm_capacity(session, actor, UUID(wanted), available, seen=seen, now=request.now)
+            before = await stated(session, capacity_id)
+            await confirm_capacity(session, actor, capacity_id, available, seen=seen, now=request.now)
     except CountChanged as refusal:
         return await _board(request, wrong=wanted, why=refusal.message)
     except (InvalidInput, ValueError):
         return await _board(request, wrong=wanted, typed=True)
-    return request.go_to(f"/capacity#unit-{wanted}", Told.COUNT_KEPT)
+    undo = undo_of_count(capacity_id, before, Stated(available, request.now)) if before else None
+    return request.go_to(f"/capacity#unit-{wanted}", Told.COUNT_KEPT, undo=undo)
 
 
 async def _board(
