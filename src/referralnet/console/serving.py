@@ -164,7 +164,7 @@ class PageRequest:
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page from its template, with what every page has."""
         secret = self._known_secret() or self._make_visitor()
-        said, undo = told.what_was_told(self.http, secure=self.desk.secure)
+        said, sealed = told.what_was_told(self.http, secure=self.desk.secure)
         html = render(
             template,
             self.language,
@@ -179,7 +179,7 @@ class PageRequest:
             pages=pages_for(self.actor, self.desk, self.http.url.path),
             idle_seconds=self.desk.resources.settings.session_idle_minutes * 60,
             told=None if said is None else told.SENTENCES[said],
-            undo=undo,
+            undo=self._offered(sealed),
             handle=self.handle,
             new_intention=new_intention,
             **values,
@@ -201,6 +201,13 @@ class PageRequest:
             return response
         sealed = None if undo is None else self._handles.seal(undo.packed())
         return told.tell(response, then, undo=sealed, secure=self.desk.secure)
+
+    def _offered(self, sealed: str | None) -> tuple[str, UUID] | None:
+        """What may be taken back, sealed, and what it was done to; None where it is another session's."""
+        try:
+            return None if sealed is None or self.session_token is None else (sealed, self.opened_undo(sealed).subject)
+        except NotFound:
+            return None
 
     def opened_undo(self, given: str) -> Undo:
         """What a page of this session offered to take back, or NotFound."""

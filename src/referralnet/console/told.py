@@ -1,4 +1,4 @@
-"""What a page says once about the step before: a code in a cookie, never what was done to whom."""
+"""What a page says once about the step before: a code in a cookie, and sealed beside it what would take it back."""
 
 from __future__ import annotations
 

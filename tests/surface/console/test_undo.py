@@ -145,6 +145,17 @@ async def test_what_another_session_was_offered_takes_nothing_back(
     assert "Undone" in (await intake.get("/capacity")).text
 
 
+async def test_nothing_is_offered_to_whoever_signs_in_next(
+    intake: Browser, browser: OpenBrowser, app: Database, network: Network, today: FixedClock
+) -> None:
+    await intake.post("/capacity", capacity_id=str(network.capacity_id), seen="4", available="3")
+    again = await sign_in_as(browser(now=today), app, network.intake, today)
+    again.client.cookies.set("referralnet_told", intake.client.cookies["referralnet_told"])
+    shown = await again.get("/capacity")
+    assert (shown.status_code, "sees this count now" in shown.text) == (200, True)
+    assert 'action="/undo"' not in shown.text
+
+
 def test_what_is_sealed_opens_in_its_own_session_alone_and_is_no_handle() -> None:
     one, other = Handles("one session"), Handles("another")
     sealed = one.seal("something")
