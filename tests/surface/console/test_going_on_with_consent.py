@@ -156,6 +156,10 @@ async def test_a_draft_from_the_agencys_own_list_is_sent_once_she_has_signed(
     request = REQUEST.search((await page.get(person)).text)
     assert request
     address = request.group()
+    assert '/requests/list/drafts"' in (await page.get("/requests/list/sent")).text
+    waiting = (await page.get("/requests/list/drafts")).text
+    assert "no service sees them yet" in waiting
+    assert len(REQUEST.findall(waiting)) == 1
     shown = (await page.get(address)).text
     assert "the service does not see it yet" in shown
     assert "Ask her what it may be told; then send it" in shown
@@ -167,6 +171,7 @@ async def test_a_draft_from_the_agencys_own_list_is_sent_once_she_has_signed(
     assert (nothing.status_code, 'id="categories-wrong"' in nothing.text) == (422, True)
     assert (await page.post(f"{address}/send", **fields, categories="needs")).status_code == 303
     assert "has not answered yet" in (await page.get(address)).text
+    assert "Nothing waits to be sent." in (await page.get("/requests/list/drafts")).text
     assert (await page.post(f"{address}/send", **fields, categories="needs")).status_code == 422
 
 
