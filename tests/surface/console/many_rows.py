@@ -79,7 +79,7 @@ STATEMENTS_MAX = {
     "/people/{handle}/blocks": 6,
     "/people/{handle}/two": 7,
     "/people/{handle}/told": 20,
-    "/people/{handle}/alike": 7,
+    "/people/{handle}/alike": 8,
     "/people/{handle}/end": 8,
     "/people/{handle}/erase": 8,
     "/needs/{handle}/services": 9,

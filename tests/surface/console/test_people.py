@@ -235,7 +235,15 @@ async def test_records_that_look_alike_are_looked_for_when_asked_and_decided_aga
 async def test_a_record_in_use_does_not_give_way(page: Browser, town: Town) -> None:
     first, second = [await record(page, given_name=name) for name in ("Nadezhda", "Wilhelmina")]
     await sign(page, await ask(page, first), town)
+    assert "1 open need · 1 release proposed or in force" in (await page.get(f"{first}/alike")).text
+    assert "nothing open" in (await page.get(f"{second}/alike")).text
     refused = await page.post(
         f"{second}/alike/decide", page=f"{second}/alike", other=first.rpartition("/")[2], decision="same"
     )
     assert (refused.status_code, "has a release in force" in refused.text) == (422, True)
+    apart = {"page": f"{second}/alike", "other": first.rpartition("/")[2], "decision": "different"}
+    assert (await page.post(f"{second}/alike/decide", **apart)).status_code == 303
+    shown = (await page.get(f"{second}/alike")).text
+    assert "say so from that record, which is in use and is kept" in shown
+    assert 'value="same"' not in shown, "no button that can only be refused"
+    assert 'value="same"' in (await page.get(f"{first}/alike")).text

@@ -15,6 +15,7 @@ from referralnet.database.acting import Member
 from referralnet.errors import NotFound, Refusal
 from referralnet.identity.access import Permission
 from referralnet.identity.profiles import own_profile
+from referralnet.referrals.standing import standing_of
 from referralnet.survivors.blocks import require_survivor
 from referralnet.survivors.case_labels import open_labels
 from referralnet.survivors.judged import judged_before
@@ -66,6 +67,7 @@ async def _page(
         judged = await judged_before(session, request.member, survivor_id)
         others = [one.survivor_id for one in found or ()] + [one.other_id for one in judged]
         labels = await open_labels(session, request.keyring, [survivor_id, *others])
+        standing = await standing_of(session, request.member, [survivor_id, *others], now=request.now)
     here = f"/people/{request.handle('survivor', survivor_id)}"
     return request.page(
         "people/alike.html",
@@ -74,6 +76,8 @@ async def _page(
         here=here,
         label=labels.get(survivor_id),
         labels=labels,
+        own=standing[survivor_id],
+        standing=standing,
         found=found,
         judged=judged,
         # Whichever field it is about, both stand above: this record and the other.
