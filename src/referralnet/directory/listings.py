@@ -167,13 +167,17 @@ async def _write_rows(session: AsyncSession, service: Any, wanted: ListingChange
 
 
 async def _assure(session: AsyncSession, service: Any, wanted: ListingChange, now: datetime) -> None:
-    """HSDS service.assured_date and .assurer_email; the organization's own address rather than a person's."""
+    """HSDS service.assured_date and .assurer_email: the day it is where the agency is, and the organization's own
+    address rather than a person's.
+    """
     await session.execute(
         text("""
-            update service set assured_date = :today, assurer_email = :email, last_modified = :now where id = :service
+            update service set assurer_email = :email, last_modified = :now, assured_date =
+                   (select (cast(:now as timestamptz) at time zone time_zone)::date from agency
+                     where id = (select acting_agency()))
+             where id = :service
         """),
         {
-            "today": now.date(),
             "email": wanted.assurer_email or service.organization_email or service.assurer_email,
             "now": now,
             "service": service.id,

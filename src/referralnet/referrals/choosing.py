@@ -17,6 +17,7 @@ from referralnet.database.acting import Member
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, Refusal
 from referralnet.identity.access import Permission, require
+from referralnet.referrals.lifecycle import ENDS
 from referralnet.referrals.routing import (
     CHOICES_MAX,
     TOGETHER_MAX,
@@ -133,12 +134,17 @@ async def insert_choices(
         InvalidInput: one is there twice. NotFound: no such release in this custody.
         UnknownCategory, and as sending.find_target.
     """
-    waiting = {one.service_at_location_id for one in await choices_of(session, plan.id) if one.referral_id is None}
+    # One that has said no may be asked again; one that waits its turn, was asked or has her may not.
+    there = {
+        one.service_at_location_id
+        for one in await choices_of(session, plan.id)
+        if one.status is None or one.status not in ENDS
+    }
     rows = []
     for position, choice in enumerate(choices, start=after + 1):
-        if choice.service_at_location_id in waiting:
+        if choice.service_at_location_id in there:
             raise InvalidInput(field="service_at_location_id", detail="It is in the plan already.")
-        waiting.add(choice.service_at_location_id)
+        there.add(choice.service_at_location_id)
         await find_target(session, actor, choice.service_at_location_id)
         rows.append(await _row(session, actor, plan, choice, position))
     await session.execute(insert(RoutingChoice).values(rows).inline())

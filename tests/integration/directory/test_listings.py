@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import orjson
@@ -119,8 +119,9 @@ async def test_a_change_says_when_it_was_assured_and_by_whom(
 ) -> None:
     kept = await make_listing(owner, keyring, tmp_path, "Assured House")
     await change_listing(app, kept, ListingChange(description="True today."))
+    its_day = date(2026, 11, 23)  # where the agency is; by UTC it is the next
     told = "select assured_date, assurer_email, last_modified from service where id = :id"
-    assert await rows(owner, told, id=kept.service_id) == [(EVENING.date(), "hello@house.example.org", EVENING)]
+    assert await rows(owner, told, id=kept.service_id) == [(its_day, "hello@house.example.org", EVENING)]
     await change_listing(app, kept, ListingChange(name="Beds", assurer_email="desk@house.example.org"), version=1)
     assert (await rows(owner, told, id=kept.service_id))[0][1] == "desk@house.example.org"
 
