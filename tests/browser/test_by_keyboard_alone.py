@@ -102,6 +102,26 @@ async def test_a_count_is_kept_true(visit: Visit, town: Town) -> None:
     async with visitor.page.expect_navigation():
         await visitor.page.keyboard.press("Enter")
     await told.to_contain_text("Thank you.")
+    await keys.follow("Undo")
+    await told.to_contain_text("Undone")
+    assert visitor.troubles == []
+
+
+async def test_two_services_are_compared_and_the_texts_are_read(visit: Visit, town: Town) -> None:
+    visitor, keys = await at(visit, town.dana)
+    await keys.follow("Directory")
+    for ticked in range(2):
+        await keys.to(".usa-checkbox__input[name=id]")
+        await visitor.page.keyboard.press("Space")
+        await expect(visitor.page.locator("input[name=id]:checked")).to_have_count(ticked + 1)
+    await keys.follow("Compare the two you have ticked")
+    await expect(visitor.page.locator("thead th")).to_have_count(2)
+    await keys.follow("Texts")
+    await keys.type("#language", "Spanish")
+    await keys.follow("Show")
+    await expect(visitor.page.locator(".text-shown").first).to_contain_text("Responda")
+    await keys.type("#words", "Police unit")
+    await expect(visitor.page.locator("#label-says")).to_contain_text("police", ignore_case=True)
     assert visitor.troubles == []
 
 
