@@ -144,6 +144,8 @@ async def test_she_takes_everything_back(page: Browser, town: Town, database_url
     person = await _person(page, step)
     said = (await page.get(f"{person}/end")).text
     assert "Lantern House can read nothing of her any more." in said
+    assert "Visits that are booked there are called off." in said
+    assert "called off" in (await page.get(f"{person}/erase")).text, "and so it is where she is erased"
     assert (await page.post(f"{person}/end", via="oral")).status_code == 303
     async with superuser(database_urls) as db:
         assert await db.fetchval("select status from referral order by created_at desc limit 1") == "cancelled"
