@@ -157,6 +157,7 @@ async def test_a_draft_from_the_agencys_own_list_is_sent_once_she_has_signed(
     assert request
     address = request.group()
     assert '/requests/list/drafts"' in (await page.get("/requests/list/sent")).text
+    assert "is not sent, and they learn nothing of it." in (await page.get(f"{person}/end")).text
     waiting = (await page.get("/requests/list/drafts")).text
     assert "no service sees them yet" in waiting
     assert len(REQUEST.findall(waiting)) == 1
