@@ -15,7 +15,7 @@ from typing import Any, Literal
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -35,6 +35,7 @@ from tests.factories.identity import MadeMember, make_member
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 MILLISECONDS_MAX = 20_000
+expect.set_options(timeout=MILLISECONDS_MAX)
 Environment = Literal["development", "production"]
 
 
