@@ -46,6 +46,7 @@ async def keep_screen(visitor: Visitor, name: str) -> None:
     assert await violations(visitor) == [], name
     if SCREENS:
         on = "-on-a-phone" if width < 400 else ""
+        await visitor.page.evaluate("window.scrollTo(0, 0)")
         await visitor.page.screenshot(path=Path(SCREENS) / f"{name}{on}.png", full_page=True)
 
 
