@@ -25,6 +25,7 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "utf-16": lambda canary: canary.encode("utf-16-le"),
     "utf-16, the other way": lambda canary: canary.encode("utf-16-be"),
     "hex of utf-16": lambda canary: canary.encode("utf-16-le").hex().encode(),
+    "many of them": lambda canary: canary.encode() * 4,
     "json": lambda canary: b'{"a":"' + canary.encode() + b'"}',
 }
 
@@ -44,3 +45,11 @@ def test_nothing_is_found_where_nothing_is() -> None:
     words = [canaries.word() for _ in range(1000)]
     assert len(set(words)) == 1000
     assert canaries.found_in(secrets.token_bytes(100_000) + b"312" + canaries.marker.encode()) == set()
+
+
+def test_digits_of_a_hash_or_an_id_are_nobodys_number() -> None:
+    canaries = Canaries()
+    number = canaries.phone()[2:].encode()
+    hashed, made = b"\\x" + b"d4" * 12 + number + b"0c" * 9, b"0f8b2c1d-77aa-4e21-9b3c-a" + number + b"b"
+    assert canaries.found_in(hashed + b", " + made) == set()
+    assert canaries.found_in(hashed + b", " + made + b", " + number) == {number.decode()}
