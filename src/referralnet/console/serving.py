@@ -179,6 +179,7 @@ class PageRequest:
             pages=pages_for(self.actor, self.desk, self.http.url.path),
             idle_seconds=self.desk.resources.settings.session_idle_minutes * 60,
             told=None if said is None else told.SENTENCES[said],
+            told_warns=said is Told.GONE_ON,
             undo=self._offered(sealed),
             handle=self.handle,
             new_intention=new_intention,

@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from referralnet.console.told import Told
 from referralnet.database.acting import Member
 from referralnet.directory.capacity import Stated, put_back
+from referralnet.errors import InvalidInput, NotFound
 from referralnet.identity import tasks
 from referralnet.identity.access import Permission, is_permitted
 from referralnet.referrals import assigning
+from referralnet.referrals.refusals import ReferralOver
 
 _PARTS = "\n"
 
@@ -49,15 +51,21 @@ async def _put_count_back(session: AsyncSession, actor: Member, undo: Undo, now:
 
 async def _give_task_back(session: AsyncSession, actor: Member, undo: Undo, now: datetime) -> None:
     del actor, now
-    if _named(await tasks.assignee(session, undo.subject)) != undo.since:
-        raise GoneOn
-    await tasks.assign_task(session, undo.subject, member_id=UUID(undo.before) if undo.before else None)
+    try:
+        if _named(await tasks.assignee(session, undo.subject)) != undo.since:
+            raise GoneOn
+        await tasks.assign_task(session, undo.subject, member_id=UUID(undo.before) if undo.before else None)
+    except (NotFound, InvalidInput):  # it is done by now, or who had it may not have it any more
+        raise GoneOn from None
 
 
 async def _give_referral_back(session: AsyncSession, actor: Member, undo: Undo, now: datetime) -> None:
     if _named(await assigning.assignee(session, actor, undo.subject)) != undo.since:
         raise GoneOn
-    await assigning.assign(session, actor, undo.subject, member_id=UUID(undo.before), now=now)
+    try:
+        await assigning.assign(session, actor, undo.subject, member_id=UUID(undo.before), now=now)
+    except (ReferralOver, InvalidInput):  # it has ended by now, or who had it may not have it any more
+        raise GoneOn from None
 
 
 Inverse = Callable[[AsyncSession, Member, Undo, datetime], Awaitable[None]]

@@ -88,7 +88,9 @@ async def test_a_count_that_somebody_has_said_since_is_left(
     assert network.capacity_id is not None
     async with app.transaction(network.intake) as session:
         await confirm_capacity(session, network.intake, network.capacity_id, 3, now=today.now())
-    assert "so nothing was undone" in await undone(intake, undo), "the same number, said by somebody"
+    shown = await undone(intake, undo)
+    assert "so nothing was undone" in shown, "the same number, said by somebody"
+    assert re.search(r'usa-alert--(\w+) usa-alert--slim" role="status"', shown)[1] == "warning"  # type: ignore[index]
     async with superuser(database_urls) as db:
         assert await db.fetchval("select available from service_capacity where id = $1", network.capacity_id) == 3
 
@@ -109,8 +111,11 @@ async def test_a_task_taken_is_given_back_and_one_given_back_is_taken_again(
     await page.post(f"{task.group()}/give-back", page="/")
     assert "Undone" in await undone(page, await offered(page, "/"))
     assert re.search(r'Yours <span class="count">1</span>', (await page.get("/")).text)
+    await page.post(f"{task.group()}/take", page="/")
+    taken = await offered(page, "/")
     await page.post(f"{task.group()}/done", page="/")
     assert 'action="/undo"' not in (await page.get("/")).text, "what is done is done"
+    assert "so nothing was undone" in await undone(page, taken), "and is not given back"
 
 
 async def test_a_referral_goes_back_to_whoever_had_it_and_to_nobody_else(
@@ -129,6 +134,10 @@ async def test_a_referral_goes_back_to_whoever_had_it_and_to_nobody_else(
     async with app.transaction(network.intake) as session:
         assert await assigning.assignee(session, network.intake, sent.id) == network.intake.member_id
     assert "so nothing was undone" in await undone(intake, undo)
+    await intake.post(f"{address.group()}/give", **{**give, "member_id": str(other.member_id)})
+    undo = await offered(intake, address.group())
+    await run(app, network.intake, answering.reject, sent.id, reason=RejectReason.NOT_ELIGIBLE, now=today.now())
+    assert "so nothing was undone" in await undone(intake, undo), "it has ended"
 
 
 @pytest.mark.rule("A1")
