@@ -115,6 +115,7 @@ async def test_somebody_who_is_here_already_is_asked_about_before_she_is_recorde
     assert (asked.status_code, "Is she here already?" in asked.text) == (422, True)
     assert person in asked.text
     assert 'value="Marisol"' in asked.text
+    assert not re.search('<fieldset[^>]*role="alert"', asked.text), "a group of boxes is no alert; its sentence is"
     other = re.search(r'name="not_the_same_as" value="([\w-]{43})"', asked.text)
     assert other
     again = await page.send("/people/new", {**hidden(asked.text), **twin, "not_the_same_as": other.group(1)})
