@@ -109,7 +109,7 @@ SENTENCES = {
     Told.COMPLETED: "Completed. What was held is free again.",
     Told.CANCELLATION_AGREED: "Cancelled, as the sender wished. What was held is free again.",
     Told.WAY_ARRANGED: "Noted: her way there is arranged.",
-    Told.TAKEN_BACK: "The service is told.",
+    Told.TAKEN_BACK: "It is taken back. A service that had it is told.",
     Told.IN_ERROR: "It has ended, as entered in error.",
     Told.GIVEN: "Your colleague has it now, with what waits about it.",
     Told.SPOKEN: "Noted for your side. It counts once both sides have said so.",

@@ -157,13 +157,21 @@ async def test_a_draft_from_the_agencys_own_list_is_sent_once_she_has_signed(
     assert request
     address = request.group()
     assert '/requests/list/drafts"' in (await page.get("/requests/list/sent")).text
-    assert "is not sent, and they learn nothing of it." in (await page.get(f"{person}/end")).text
+    ends = (await page.get(f"{person}/end")).text
+    assert "is not sent, and they learn nothing of it." in ends
+    assert "called off" not in ends, "nobody books a visit for what was not sent"
     waiting = (await page.get("/requests/list/drafts")).text
     assert "no service sees them yet" in waiting
     assert len(REQUEST.findall(waiting)) == 1
     shown = (await page.get(address)).text
     assert "the service does not see it yet" in shown
     assert "Ask her what it may be told; then send it" in shown
+    assert "It is not sent, and the service learns nothing of it." in shown, "so it is where it is taken back"
+    assert "The service is told" not in shown
+    assert "Nothing has happened yet." in shown
+    asking = re.search(r'href="(/people/[^"]*releases\?[^"]*)"', shown)
+    assert asking
+    assert f'value="{town.house_id}" selected' in (await page.get(asking.group(1))).text, "its agency is chosen already"
     await sign(page, services, town, "identity", "needs")
     release = re.search(r'name="release" value="([\w-]{43})"', (await page.get(address)).text)
     assert release

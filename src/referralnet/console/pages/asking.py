@@ -24,9 +24,10 @@ from referralnet.survivors.case_labels import open_labels
 
 
 async def show(request: PageRequest) -> Response:
-    """The form."""
+    """The form; the agency is chosen already where the page before says which."""
     require(request.member, Permission.RECORD_RELEASES)
-    return await _page(request, empty(None, request.language))
+    agency = request.http.query_params.get("recipient_agency_id", "")
+    return await _page(request, Form([*empty(None, request.language).pairs, ("recipient_agency_id", agency)]))
 
 
 async def propose(request: PageRequest) -> Response:
