@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     carrier: Literal["recording", "twilio", "vonage"] = Field(
         "recording", description="Who moves the texts. The recording carrier reaches no phone: it is for trying."
     )
+    # What a call may last is taken off a text's time, a minute at least, and a carrier wants some seconds of it.
     carrier_timeout_seconds: float = Field(
         10.0, gt=0, le=30, description="A call to the carrier is cut off after so long."
     )
