@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -33,9 +33,17 @@ async def network(owner: Database) -> Network:
     return await make_network(owner, beds=4)
 
 
+class RunningClock(FixedClock):
+    """Never the same moment twice, as outside of tests."""
+
+    def now(self) -> datetime:
+        self.advance(timedelta(microseconds=1))
+        return super().now()
+
+
 @pytest.fixture
 def today() -> FixedClock:
-    return FixedClock(present())
+    return RunningClock(present())
 
 
 @pytest.fixture

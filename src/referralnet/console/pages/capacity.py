@@ -27,7 +27,7 @@ async def show(request: PageRequest) -> Response:
 async def keep(request: PageRequest) -> Response:
     """Say how many of one unit are free now."""
     form = await request.form()
-    actor = request.member
+    actor, now = request.member, request.now
     require(actor, Permission.KEEP_CAPACITY)
     wanted = form.get("capacity_id", "")
     try:
@@ -35,12 +35,12 @@ async def keep(request: PageRequest) -> Response:
         available, seen = _count(form.get("available", "")), _count(form.get("seen", ""))
         async with request.desk.resources.database.transaction(actor) as session:
             before = await stated(session, capacity_id)
-            await confirm_capacity(session, actor, capacity_id, available, seen=seen, now=request.now)
+            await confirm_capacity(session, actor, capacity_id, available, seen=seen, now=now)
     except CountChanged as refusal:
         return await _board(request, wrong=wanted, why=refusal.message)
     except (InvalidInput, ValueError):
         return await _board(request, wrong=wanted, typed=True)
-    undo = undo_of_count(capacity_id, before, Stated(available, request.now)) if before else None
+    undo = undo_of_count(capacity_id, before, Stated(available, now)) if before else None
     return request.go_to(f"/capacity#unit-{wanted}", Told.COUNT_KEPT, undo=undo)
 
 
