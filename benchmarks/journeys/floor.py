@@ -17,7 +17,8 @@ from benchmarks.journeys.questions import Search
 
 _TYPES = {
     "categories": "text[]", "asked_categories": "text[]", "words_query": "tsquery", "own_area": "text[]",
-    "coverage_cells": "text[]", "center": "float8[]", "within_kilometers": "float8", "within_chord": "float8",
+    "coverage_cells": "text[]", "point_cells": "text[]", "center": "float8[]", "within_kilometers": "float8",
+    "within_chord": "float8",
     "now": "timestamptz", "takes_children": "boolean", "first": "bigint", "word_list": "text[]",
     "word_queries": "tsquery[]",
 }  # fmt: skip

@@ -15,11 +15,11 @@ from benchmarks.journeys.questions import FIRST_OF_INBOX
 from referralnet.directory.free_text import understand
 from referralnet.directory.places import surroundings
 from referralnet.directory.ranking import REASONS
-from referralnet.directory.search_parameters import PLANNING, Shape
+from referralnet.directory.search_parameters import Shape, planning
 from referralnet.directory.search_query import DirectoryQuery, values
 from referralnet.directory.search_sql import search_statement
 
-SEARCH_SHAPE = Shape(("asked_categories", "words", "area"), ("categories", "words", "place", "not_tonight"))
+SEARCH_SHAPE = Shape(("asked_categories", "words", "area"), ("categories", "words", "place", "not_tonight"), close=True)
 _SEARCH, SEARCH_NAMES = search_statement(SEARCH_SHAPE)
 SEARCH_NAMED = _SEARCH.text
 """With :names, for whoever numbers them otherwise."""
@@ -39,7 +39,8 @@ SEARCH_PAGE = text(SEARCH_NAMED[: SEARCH_NAMED.index("select page.*")] + _PAGE).
 
 _STEMS = """(websearch_to_tsquery('english', {0}) || websearch_to_tsquery('english', unaccent({0}))
     || websearch_to_tsquery('spanish', {0}) || websearch_to_tsquery('spanish', unaccent({0})))"""
-WORDS = f"select {PLANNING}, {_STEMS.format('$1::text')}::text as words_query"
+_PLANNING = planning("'force_generic_plan'")
+WORDS = f"select {_PLANNING}, {_STEMS.format('$1::text')}::text as words_query"
 """One word alone is asked for, so the query of all words is that of the word."""
 
 _INBOX = f"""

@@ -14,6 +14,7 @@ from referralnet.directory.places import Surroundings, surroundings
 from referralnet.directory.search_hits import Capacity, DirectoryHit, MatchedTerm, PublicAddress, hit
 from referralnet.directory.search_parameters import Shape
 from referralnet.directory.search_query import DirectoryQuery, check, filters, values, wishes
+from referralnet.directory.search_reach import is_close
 from referralnet.directory.search_sql import search_statement
 from referralnet.directory.search_words import read_words
 from referralnet.directory.spelling import mend, unknown_words
@@ -57,19 +58,24 @@ async def prepare(session: AsyncSession, query: DirectoryQuery, now: datetime) -
         InvalidInput: a bound is passed; `.field` names it.
     """
     check(query)
+    area = None if query.zip_code is None else surroundings(query.zip_code, query.within_kilometers or 0.0)
     understood = understand(query.words)
-    read = await read_words(session, understood.words, query.eligibility_words, unknown_words(query.words))
+    shape = _shape(query, understood, area)
+    read = await read_words(session, understood.words, query.eligibility_words, unknown_words(query.words), shape)
     mended = await mend(session, read.unheard)
     if mended:
         query = replace(query, words=with_mended(query.words, mended))
         understood = understand(query.words)
-        read = await read_words(session, understood.words, query.eligibility_words, {})
-    area: Surroundings | None = None
-    if query.zip_code is not None:
-        area = surroundings(query.zip_code, query.within_kilometers or 0.0)
-    shape = Shape(filters(query, understood), wishes(query, understood), query.after is not None)
+        shape = _shape(query, understood, area)
+        read = await read_words(session, understood.words, query.eligibility_words, {}, shape)
     given = values(query, understood, area, now) | read.values
     return Prepared(query, understood, shape, given, {word: typed for typed, word in mended.items()})
+
+
+def _shape(query: DirectoryQuery, understood: Understood, area: Surroundings | None) -> Shape:
+    filtered = filters(query, understood)
+    close = area is not None and is_close(filtered, len(area.point_cells))
+    return Shape(filtered, wishes(query, understood), query.after is not None, close)
 
 
 def with_mended(words: str, mended: dict[str, str]) -> str:

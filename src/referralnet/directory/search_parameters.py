@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 _LISTS = (
-    "asked_categories", "hinted_categories", "categories", "languages", "coverage_cells", "own_area",
+    "asked_categories", "hinted_categories", "categories", "languages", "coverage_cells", "point_cells", "own_area",
     "genders", "gender_said", "costs", "cost_said", "access_said", "spoken", "coverage", "word_list",
 )  # fmt: skip
 _TYPES: dict[str, TypeEngine[Any]] = {
@@ -36,11 +36,15 @@ _TYPES: dict[str, TypeEngine[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What decides the text of a statement: `filters` (keys of FILTERS), `wishes` (`Reason.asked`), `paged`."""
+    """What decides the text of a statement: `filters` (keys of FILTERS), `wishes` (`Reason.asked`), `paged`.
+
+    `close`: the radius is so small that its cells are looked for together with words and kinds (search_reach.py).
+    """
 
     filters: tuple[str, ...] = ()
     wishes: tuple[str, ...] = ()
     paged: bool = False
+    close: bool = False
 
 
 def bind(sql: str) -> tuple[TextClause, tuple[str, ...]]:
@@ -56,16 +60,25 @@ SMALL_DIRECTORY = 2_000
 
 _SMALL = f"""(select reltuples between 0 and {SMALL_DIRECTORY} from pg_class
         where oid = 'public.directory_entry'::regclass)"""  # noqa: S608 (our own number)
-# For the transaction. A page out of order costs hardly more than one in order, as it does where the directory is in
-# memory or on a solid disk: told that it costs four times as much, the default, the planner reads a small directory
-# whole for a question that a tenth of the listings answer. What most listings answer is reached by an index all the
-# same: only so many are looked at. And each question is planned for its own words and kinds: a plan for all of them
-# would take a frequent word for a rare one.
-PLANNING = f"""set_config('random_page_cost', '1.1', true), set_config('jit', 'off', true),
+
+
+def planning(mode: str = "'force_custom_plan'") -> str:
+    """The planner's settings of a transaction, as columns of a statement.
+
+    A page out of order costs hardly more than one in order, as it does where the directory is in memory or on a solid
+    disk: told that it costs four times as much, the default, the planner reads a small directory whole for a question
+    that a tenth of the listings answer. What most listings answer is reached by an index all the same: only so many are
+    looked at.
+
+    Args:
+        mode: SQL. By default each question is planned for its own words and kinds, since a plan for all of them would
+            take a frequent word for a rare one. What is close is read by one index, whatever is asked.
+    """
+    return f"""set_config('random_page_cost', '1.1', true), set_config('jit', 'off', true),
     set_config('enable_seqscan', case when {_SMALL} then 'on' else 'off' end, true),
-    set_config('plan_cache_mode', case when {_SMALL} then 'force_generic_plan' else 'force_custom_plan' end, true)"""
+    set_config('plan_cache_mode', case when {_SMALL} then 'force_generic_plan' else {mode} end, true)"""
 
 
 async def expect_fast_pages(session: AsyncSession) -> None:
-    """Tell the planner, for this transaction, what a directory is like (PLANNING)."""
-    await session.execute(text(f"select {PLANNING}"))
+    """Tell the planner, for this transaction, what a directory is like."""
+    await session.execute(text(f"select {planning()}"))

@@ -191,5 +191,6 @@ def _area_values(area: Surroundings | None) -> dict[str, Any]:
         "within_kilometers": area.within_kilometers or None,
         "within_chord": chord(area.within_kilometers),
         "coverage_cells": list(area.coverage_cells),
+        "point_cells": list(area.point_cells),
         "own_area": own_area,
     }

@@ -15,6 +15,8 @@ from referralnet.directory.ranking import open_then
 from referralnet.directory.search_parameters import Shape
 
 REACHED_MAX = 2_000
+CLOSE_CELLS_MAX = 400
+"""Of a radius of some 200 km. Beyond, to look for each cell takes longer than to plan for the words that are asked."""
 
 # Most listings pass these, which the planner cannot know: told so, it walks the order of an index until enough are
 # found, instead of reading the whole table for the few it expects. (A null test on an expression is taken as 99.5 %.)
@@ -73,6 +75,7 @@ _PLACES = {
     "members": ("", "e.standing > 0", ""),
     "others": ("", "e.standing = 0", ""),
     "near": ("", f"e.spot <@ cube_enlarge({_CENTER}, :within_chord, 3) and {_CHORD} <= :within_chord", _CHORD),
+    "close": ("", f"e.cells && :point_cells and {_CHORD} <= :within_chord", _CHORD),
     "nearest": ("", "e.spot is not null", _CHORD),
     "covering_near": ("", "e.spot is null and e.cells && :coverage_cells", _STANDING),
     "covering": ("", "e.traits && :own_area", _STANDING),
@@ -89,6 +92,13 @@ _COUNTS = {
 }
 
 
+def is_close(filters: tuple[str, ...], cells: int) -> bool:
+    """Whether the one index answers all that a question within so many cells leaves out: then its plan is the same
+    whatever is asked, and need not be made again.
+    """
+    return "area" in filters and cells <= CLOSE_CELLS_MAX and not _INDEXED.isdisjoint(filters)
+
+
 def reach(shape: Shape, selected: str) -> str:
     """The CTE `reached`: `selected` of each listing, whether something `is_free`, and its `way`.
 
@@ -100,6 +110,8 @@ def reach(shape: Shape, selected: str) -> str:
 
 
 def _places(shape: Shape, counts: tuple[str, ...]) -> tuple[str, ...]:
+    if shape.close:
+        return "close", "covering_near"
     if "area" in shape.filters:
         return "near", "covering_near"
     # What a few in a hundred answer would be looked for among all, in the order of `standing`. Told no order, and given
@@ -121,7 +133,7 @@ def _way(shape: Shape, selected: str, number: int, place: str, counts: tuple[str
     conditions = [FILTERS[name] for name in dict.fromkeys(shape.filters) if name in FILTERS]
     where = " and ".join(["true", *(condition for _, condition, _ in parts if condition), *conditions])
     # By distance where there is one, else by the newest count, else by standing.
-    order = _PLACES[place][2] if place in {"near", "nearest"} else _COUNTS[counts[0]][2] or _PLACES[place][2]
+    order = _PLACES[place][2] if place in {"close", "near", "nearest"} else _COUNTS[counts[0]][2] or _PLACES[place][2]
     ordered = f"order by {order}" if order else ""
     free = "true" if "free" in counts else "false"
     return f"""select {selected}, {free} as is_free, {number} as way from directory_listing e {joins}

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.directory.search_parameters import PLANNING
+from referralnet.directory.search_parameters import Shape, planning
 from referralnet.directory.spelling import HEARD
 
 
@@ -25,10 +25,11 @@ def _stems(words: str) -> str:
 
 # In the statement that the planner's settings take, so that a search waits for the database no more often than it did.
 _READ = text(f"""
-    select {PLANNING}, {_stems(":words")} as words_query, {_stems(":eligibility_words")} as eligibility_query,
+    select {planning(":mode")}, {_stems(":words")} as words_query, {_stems(":eligibility_words")} as eligibility_query,
            array(select {_stems("word")} from unnest(cast(:word_list as text[])) with ordinality said (word, at)
                   order by at) as word_queries, array({HEARD}) as heard
 """).bindparams(  # noqa: S608 (fixed parts)
+    bindparam("mode", type_=Text()),
     bindparam("words", type_=Text()),
     bindparam("eligibility_words", type_=Text()),
     *(bindparam(name, type_=ARRAY(Text())) for name in ("word_list", "typed", "plain")),
@@ -44,11 +45,23 @@ class ReadWords:
     """As typed, and folded."""
 
 
-async def read_words(session: AsyncSession, words: str, eligibility_words: str, unknown: dict[str, str]) -> ReadWords:
-    """Read the words, and which of the `unknown` ones (as typed, and folded) are heard of; tell the planner as well."""
+async def read_words(
+    session: AsyncSession, words: str, eligibility_words: str, unknown: dict[str, str], shape: Shape
+) -> ReadWords:
+    """Read the words, and which of the `unknown` ones (as typed, and folded) are heard of.
+
+    The planner is told as well, how statements of this shape are planned.
+    """
     word_list = list(dict.fromkeys(words.split()))
-    asked = {"words": words, "eligibility_words": eligibility_words, "word_list": word_list}
-    read = (await session.execute(_READ, {**asked, "typed": list(unknown), "plain": list(unknown.values())})).one()
+    asked = {
+        "mode": "force_generic_plan" if shape.close else "force_custom_plan",
+        "words": words,
+        "eligibility_words": eligibility_words,
+        "word_list": word_list,
+        "typed": list(unknown),
+        "plain": list(unknown.values()),
+    }
+    read = (await session.execute(_READ, asked)).one()
     values = {
         "word_list": word_list,
         "words_query": read.words_query,

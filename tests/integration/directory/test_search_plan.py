@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import event, text
+from sqlalchemy import TextClause, event, text
+from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Member, Operator, PublicReader
@@ -20,7 +21,7 @@ from referralnet.directory.matching import Wanted, match
 from referralnet.directory.projection import PublicQuery, count_public, find_public, public_page
 from referralnet.directory.search import DirectoryQuery, Prepared, prepare
 from referralnet.directory.search_facets import facets_statement
-from referralnet.directory.search_parameters import expect_fast_pages
+from referralnet.directory.search_parameters import Shape, expect_fast_pages
 from referralnet.directory.search_sql import search_statement
 from referralnet.directory.suggesting import suggestion_statement
 from tests.factories.directory import EVENING, Keeper
@@ -155,6 +156,38 @@ async def test_a_narrow_question_is_answered_by_the_index_over_words_categories_
     async with app.transaction(stranger) as session:
         plan = "\n".join((await session.execute(explain, {name: asked_for.values[name] for name in names})).scalars())
     assert "Bitmap Index Scan on directory_entry_search_idx" in plan
+
+
+CLOSE = asked("words", "categories", "within_kilometers")
+
+
+@pytest.mark.parametrize("make", [search_statement, facets_statement])
+async def test_what_is_close_is_read_by_one_plan_through_that_index(
+    app: Database, stranger: Member, many: None, make: Callable[[Shape], tuple[TextClause, tuple[str, ...]]]
+) -> None:
+    asked_for = await prepared(app, stranger, CLOSE)
+    assert asked_for.shape.close
+    compiled = make(asked_for.shape)[0].compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]
+    nothing = ", ".join(["null"] * len(compiled.positiontup or ()))
+    async with app.transaction(stranger) as session:
+        await prepare(session, CLOSE, EVENING)
+        await session.execute(text(f"prepare close as {str(compiled).replace(':', chr(92) + ':')}"))
+        # A plan that is kept is the same for whatever values.
+        plan = "\n".join((await session.execute(text(f"explain execute close ({nothing})"))).scalars())
+        await session.execute(text("deallocate close"))
+    assert "Index Cond: ((words @@ $" in plan
+    assert "(cells && $" in plan
+    assert [table for table in BIG if f"Seq Scan on {table} " in plan] == []
+
+
+async def test_what_is_far_is_planned_for_its_own_words(app: Database, stranger: Member, many: None) -> None:
+    far = await prepared(app, stranger, replace(CLOSE, within_kilometers=450.0))
+    assert not far.shape.close
+    async with app.transaction(stranger) as session:
+        await prepare(session, replace(CLOSE, within_kilometers=450.0), EVENING)
+        assert await session.scalar(text("show plan_cache_mode")) == "force_custom_plan"
+        await prepare(session, CLOSE, EVENING)
+        assert await session.scalar(text("show plan_cache_mode")) == "force_generic_plan"
 
 
 @pytest.mark.parametrize("typed", ["den", "lantern", "legal cl"])

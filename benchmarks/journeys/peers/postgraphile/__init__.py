@@ -23,12 +23,12 @@ _FILES = ("package.json", "package-lock.json", "serve.mjs")
 _HERE = Path(__file__).parent
 
 _SEARCHED = "words text, category text, center float8[], within_kilometers float8, within_chord float8,\
- coverage_cells text[], own_area text[]"
+ coverage_cells text[], point_cells text[], own_area text[]"
 _GIVEN = {
     "categories": "array[category]", "asked_categories": "array[category]", "word_list": "array[words]",
     "words_query": "words_query", "word_queries": "array[words_query]", "now": "now()", "takes_children": "false",
-    "first": "20", "own_area": "own_area", "coverage_cells": "coverage_cells", "center": "center",
-    "within_kilometers": "within_kilometers", "within_chord": "within_chord",
+    "first": "20", "own_area": "own_area", "coverage_cells": "coverage_cells", "point_cells": "point_cells",
+    "center": "center", "within_kilometers": "within_kilometers", "within_chord": "within_chord",
 }  # fmt: skip
 _CODES = "array[" + ", ".join(f"'{reason.code}'" for reason in REASONS) + "]"
 _POINTS = "array[" + ", ".join(str(reason.points) for reason in REASONS) + "]"
@@ -113,8 +113,9 @@ grant execute on all functions in schema benchmark_api to referralnet_app;
 """  # noqa: S608 (fixed parts)
 
 _SEARCH = """query Search($words: String!, $category: String!, $center: [Float]!, $within: Float!, $chord: Float!,
-  $cells: [String]!, $own: [String]!) { searchServices(words: $words, category: $category, center: $center,
-  withinKilometers: $within, withinChord: $chord, coverageCells: $cells, ownArea: $own, first: 20) { edges { node {
+  $cells: [String]!, $points: [String]!, $own: [String]!) { searchServices(words: $words, category: $category,
+  center: $center, withinKilometers: $within, withinChord: $chord, coverageCells: $cells, pointCells: $points,
+  ownArea: $own, first: 20) { edges { node {
   id: rowId serviceId organizationId agencyId serviceName organizationName description confidential area categories
   languages takesChildren minimumAge maximumAge distanceKilometers phone
   address { address1 city stateProvince postalCode } capacity { unit state available maximum } reasonsFor reasonsAgainst
@@ -134,7 +135,7 @@ def _ask(question: Question) -> tuple[str, dict[str, str], bytes]:
         given = sql.search_values(asked["search"])
         asked = {"words": asked["search"]["words"], "category": asked["search"]["categories"][0]}
         asked |= {"center": given["center"], "within": given["within_kilometers"], "chord": given["within_chord"]}
-        asked |= {"cells": given["coverage_cells"], "own": given["own_area"]}
+        asked |= {"cells": given["coverage_cells"], "points": given["point_cells"], "own": given["own_area"]}
     headers = {"agency": str(question.agency), "accept": "application/json"}
     return "/graphql", headers, orjson.dumps({"query": document, "variables": asked})
 
