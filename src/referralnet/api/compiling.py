@@ -14,19 +14,22 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
     FieldNode,
     GraphQLBoolean,
+    GraphQLInt,
     GraphQLLeafType,
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
+    GraphQLScalarType,
     GraphQLString,
     GraphQLUnionType,
     Undefined,
@@ -47,7 +50,7 @@ _PLAIN = (str, int, float, bool)
 # The scalar whose value is a part of the answer as it stands, whatever is in it: the codes of an event of the trail.
 _JSON, _WHOLE = "JSON", (*_PLAIN, dict, list)
 _AS_THEY_STAND: dict[GraphQLNamedType, type] = {GraphQLString: str, GraphQLBoolean: bool}
-_WRITTEN = {"UUID": UUID, "DateTime": datetime, "Int": int}
+_WRITTEN = {"UUID": UUID, "DateTime": datetime}
 
 Complete = Callable[[Any], Any]
 Asked = list[FieldDetails]
@@ -103,15 +106,20 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def _value(self, of_type: GraphQLOutputType, asked: Asked) -> Complete:
         """How a value of this type is completed, where null is one of them or not."""
+        written = _Written()
+        return written.function("value", self._expression("value", of_type, asked, written))
+
+    def _expression(self, read: str, of_type: GraphQLOutputType, asked: Asked, written: _Written) -> str:
+        """The same, written out for what the expression `read` gives."""
         if is_non_null_type(of_type):
-            return self._some(of_type.of_type, asked)
-        complete = self._some(of_type, asked)
-        return lambda value: None if value is None else complete(value)
+            return written.completed(read, of_type.of_type, self._some(of_type.of_type, asked))
+        return f"None if (part := {read}) is None else {written.completed('part', of_type, self._some(of_type, asked))}"
 
     def _some(self, of_type: Any, asked: Asked) -> Complete:
         if is_list_type(of_type):
-            complete = self._value(of_type.of_type, asked)
-            return lambda value: [complete(item) for item in _sequence(value)]
+            written = _Written()
+            item = self._expression("item", of_type.of_type, asked, written)
+            return written.function("value", f"[{item} for item in {written.name(_sequence)}(value)]")
         if is_leaf_type(of_type):
             return _leaf(of_type)
         if isinstance(of_type, GraphQLObjectType) and of_type.is_type_of is None:
@@ -120,29 +128,60 @@ class CompilingExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def _object(self, of_type: GraphQLObjectType, asked: Asked) -> Complete:
         below = self.collect_subfields(of_type, asked)[0]
-        names, fields = tuple(below), [self._field(of_type, asked_below) for asked_below in below.values()]
-        completes = tuple(complete for _, complete in fields)
-        # Twice the last: of one attribute alone it would give no tuple.
-        read = attrgetter(*(attribute for attribute, _ in fields), fields[-1][0])
+        written = _Written()
+        fields = [f"{name!r}: {self._field(of_type, asked_below, written)}" for name, asked_below in below.items()]
+        return written.function("value", f"{{{', '.join(fields)}}}")
 
-        def complete_object(value: Any) -> dict[str, Any]:
-            _want_some(value)
-            # Three of the same length, and what is read has one more.
-            parts = zip(names, completes, read(value))  # noqa: B905
-            return {name: complete(part) for name, complete, part in parts}
-
-        return complete_object
-
-    def _field(self, of_type: GraphQLObjectType, asked: Asked) -> tuple[str, Complete]:
-        """Which attribute of its object a field is, and how that is completed."""
+    def _field(self, of_type: GraphQLObjectType, asked: Asked, written: _Written) -> str:
         name = asked[0].node.name.value
         if name == "__typename":
-            return "__class__", lambda _value: of_type.name
+            return f"{written.name(of_type.name)} if not {written.name(_want_some)}(value) else None"
         declared = of_type.fields[name]
         source = declared.extensions.get("strawberry-definition")
         if not isinstance(source, StrawberryField) or not source.is_basic_field or declared.args:
             raise _Ordinary
-        return source.python_name, self._value(declared.type, asked)
+        return self._expression(f"value.{source.python_name}", declared.type, asked, written)
+
+
+class _Written:
+    """A function written out, with the names that it uses: a call for each part of an answer would take longer than
+    all that is done for it. Nothing of a request is in it but the names of its fields, as GraphQL has read them.
+    """
+
+    def __init__(self) -> None:
+        self._named: dict[str, Any] = {}
+
+    def name(self, value: Any) -> str:
+        """What `value` is called here."""
+        name = f"given{len(self._named)}"
+        self._named[name] = value
+        return name
+
+    def completed(self, read: str, of_type: GraphQLOutputType, complete: Complete) -> str:
+        """An expression for what was read of such a type, where it is not null.
+
+        Values of the very type that is expected are what nearly all are: they stand as they are, or under their name.
+        """
+        otherwise = f"{self.name(complete)}(part)"
+        if of_type in _AS_THEY_STAND:
+            stands = self.name(_AS_THEY_STAND[of_type])
+            return f"part if type(part := {read}) is {stands} else {otherwise}"
+        if isinstance(of_type, CustomGraphQLEnumType):
+            # By identity: the hash of a member is computed anew each time. A member lives as long as its enum.
+            names = {id(member): of_type.coerce_output_value(member) for member in list[Any](of_type.wrapped_cls)}
+            return f"{self.name(names)}.get(id(part := {read})) or {otherwise}"
+        if of_type is GraphQLInt:
+            fits = f"type(part := {read}) is int and {GRAPHQL_MIN_INT} <= part <= {GRAPHQL_MAX_INT}"
+            return f"part if {fits} else {otherwise}"
+        if isinstance(of_type, GraphQLScalarType) and of_type.name in _WRITTEN:
+            kind, write = self.name(_WRITTEN[of_type.name]), self.name(of_type.coerce_output_value)
+            return f"{write}(part) if isinstance(part := {read}, {kind}) else {otherwise}"
+        return f"{self.name(complete)}({read})"
+
+    def function(self, parameter: str, expression: str) -> Complete:
+        """What gives the value of the expression for its parameter."""
+        made: Complete = eval(f"lambda {parameter}: {expression}", self._named)  # noqa: S307 (of our own names)
+        return made
 
 
 class _Kept:
@@ -200,20 +239,7 @@ def _sequence(value: Any) -> list[Any] | tuple[Any, ...]:
 
 
 def _leaf(of_type: GraphQLLeafType) -> Complete:
-    """How a scalar or the value of an enum is completed; what is no plain JSON value is left to graphql-core.
-
-    Values of the very type that is expected are what nearly all are: they are written as their type writes them.
-    """
-    if of_type in _AS_THEY_STAND:
-        stands = _AS_THEY_STAND[of_type]
-        return lambda value: value if type(value) is stands else _coerced(of_type, value)
-    if isinstance(of_type, CustomGraphQLEnumType):
-        of_enum: Any = of_type.wrapped_cls
-        names = {member: of_type.coerce_output_value(member) for member in of_enum}
-        return lambda value: names[value] if type(value) is of_enum else _coerced(of_type, value)
-    if of_type.name in _WRITTEN:
-        kind, write = _WRITTEN[of_type.name], of_type.coerce_output_value
-        return lambda value: write(value) if isinstance(value, kind) else _coerced(of_type, value)
+    """How a scalar or the value of an enum is completed; what is no plain JSON value is left to graphql-core."""
     plain = _WHOLE if of_type.name == _JSON else _PLAIN
     return lambda value: _coerced(of_type, value, plain)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -133,8 +133,6 @@ class Page(NamedTuple):
 
 
 NEED_COLUMNS = NeedRow._fields
-# The need is the last field of a row, and its columns are the last that are read.
-_NEED_AT = len(ReferralRow._fields) - 1
 
 
 async def referral(session: AsyncSession, actor: Member, referral_id: UUID) -> ReferralRow:
@@ -270,7 +268,8 @@ def referral_rows() -> Select[Any]:
         "assignee_name": _Assignee.display_name,
         "part_of": OnwardReferral.part_of,
     }
-    columns = (*ReferralRow._fields[:_NEED_AT], *NEED_COLUMNS)
+    # The need is the last field of a row.
+    columns = (*ReferralRow._fields[:-1], *NEED_COLUMNS)
     return (
         select(*(derived[name].label(name) if name in derived else getattr(Referral, name) for name in columns))
         .join(_Source, _Source.id == Referral.source_agency_id)
@@ -296,9 +295,5 @@ def _place_in_line() -> ScalarSelect[int]:
     )
 
 
-_made, _event_row = row_maker(ReferralRow), row_maker(ReferralEventRow)
-
-
-def referral_row(row: Sequence[Any]) -> ReferralRow:
-    """A row of that statement."""
-    return _made((*row[:_NEED_AT], NeedRow._make(row[_NEED_AT : _NEED_AT + len(NEED_COLUMNS)])))
+referral_row, _event_row = row_maker(ReferralRow), row_maker(ReferralEventRow)
+"""A referral, of a row of that statement; and a step of its history."""

@@ -22,6 +22,11 @@ class Painted(NamedTuple):
     width: int | None
 
 
+class Framed(NamedTuple):
+    picture: Painted
+    year: int
+
+
 make = row_maker(Painted)
 
 
@@ -43,3 +48,9 @@ def test_a_column_too_many_or_too_few_is_no_row() -> None:
     for values in (("a", "red", None), ("a", "red", None, 1, 2)):
         with pytest.raises(TypeError):
             make(values)
+
+
+def test_a_row_within_a_row_takes_as_many_values_as_it_has_fields() -> None:
+    assert row_maker(Framed)(("a", "red", None, 3, 1999)) == Framed(Painted("a", Colour.RED, None, 3), 1999)
+    with pytest.raises(TypeError):
+        row_maker(Framed)(("a", "red", None, 3))
