@@ -10,7 +10,7 @@ from sqlalchemy import Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from referralnet.database.direct import fetch_all
+from referralnet.database.direct import Direct, fetch_all
 
 
 class Action(StrEnum):
@@ -92,10 +92,12 @@ class Action(StrEnum):
     WEBHOOK_REPLAYED = "webhook_replayed"
 
 
-_RECORD = text("""
-    insert into audit_event (action, subject_kind, subject_id, agency_id, member_id, detail)
-    values (:action, :subject_kind, :subject_id, acting_agency(), acting_member(), :detail)
-""").bindparams(bindparam("subject_id", type_=Uuid()), bindparam("detail", type_=JSONB()))
+_RECORD = Direct(
+    text("""
+        insert into audit_event (action, subject_kind, subject_id, agency_id, member_id, detail)
+        values (:action, :subject_kind, :subject_id, acting_agency(), acting_member(), :detail)
+    """).bindparams(bindparam("subject_id", type_=Uuid()), bindparam("detail", type_=JSONB()))
+)
 
 
 _RECORD_EACH = """
@@ -117,8 +119,7 @@ async def record(
         codes: ids, codes and counts that explain it; never identity (U3).
     """
     detail = {name: code for name, code in codes.items() if code is not None}
-    given = {"action": action, "subject_kind": subject_kind, "subject_id": subject_id, "detail": detail}
-    await session.execute(_RECORD, given)
+    await _RECORD.all(session, action=action, subject_kind=subject_kind, subject_id=subject_id, detail=detail)
 
 
 async def record_each(session: AsyncSession, action: Action, subject_kind: str, subject_ids: Sequence[UUID]) -> None:

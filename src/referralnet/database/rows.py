@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import UnionType
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 Row = TypeVar("Row", bound=NamedTuple)
 
 
-def row_maker(of_type: type[Row]) -> Callable[[Sequence[Any]], Row]:
+def row_maker(of_type: type[Row]) -> Callable[[Iterable[Any]], Row]:
     """What makes a row of such a type from the values of its fields, in their order.
 
     A field whose type is an enum, or that or None, is given its code; one that is such a row itself takes as many

@@ -12,6 +12,7 @@ from sqlalchemy import Integer, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Member, Operator, Role
+from referralnet.database.direct import Direct
 from referralnet.directory.matching_policy import FAMILY_UNIT, UNITS_FOR_ONE_PERSON
 from referralnet.errors import InvalidInput, NotFound, NotPermitted, Refusal
 
@@ -158,7 +159,7 @@ def fit(unit: str, available: int, household_size: int) -> tuple[bool, bool, int
 
 async def list_counts(session: AsyncSession, service_at_location_id: UUID) -> list[Counted]:
     """What the service of a listing counts, of whichever agency; empty where it counts nothing."""
-    return [Counted(*row) for row in await session.execute(_COUNTS, {"entry": service_at_location_id})]
+    return [Counted(*row) for row in await _COUNTS.all(session, entry=service_at_location_id)]
 
 
 async def hold_units(
@@ -192,13 +193,15 @@ async def hold_units(
     raise NoCapacity
 
 
-_COUNTS = text("""
-    select capacity.id, unit.name, capacity.available
-      from service_capacity capacity join unit on unit.id = capacity.unit_id
-     where capacity.gone_at is null
-       and capacity.service_id = (select service_id from directory_listing where service_at_location_id = :entry)
-     order by capacity.id
-""").bindparams(bindparam("entry", type_=Uuid()))
+_COUNTS = Direct(
+    text("""
+        select capacity.id, unit.name, capacity.available
+          from service_capacity capacity join unit on unit.id = capacity.unit_id
+         where capacity.gone_at is null
+           and capacity.service_id = (select service_id from directory_listing where service_at_location_id = :entry)
+         order by capacity.id
+    """).bindparams(bindparam("entry", type_=Uuid()))
+)
 _TAKE = text("""
     with free as (
         select id, least(available, :wanted) as units from service_capacity

@@ -15,7 +15,7 @@ from referralnet.directory.search_hits import Capacity, DirectoryHit, MatchedTer
 from referralnet.directory.search_parameters import Shape
 from referralnet.directory.search_query import DirectoryQuery, check, filters, values, wishes
 from referralnet.directory.search_reach import is_close
-from referralnet.directory.search_sql import search_statement
+from referralnet.directory.search_sql import ready_search
 from referralnet.directory.search_words import read_words
 from referralnet.directory.spelling import mend, unknown_words
 
@@ -32,8 +32,7 @@ async def search(session: AsyncSession, query: DirectoryQuery, *, now: datetime)
         InvalidInput: a bound is passed; `.field` names it.
     """
     asked = await prepare(session, query, now)
-    statement, names = search_statement(asked.shape)
-    rows = await session.execute(statement, {name: asked.values[name] for name in names})
+    rows = await ready_search(asked.shape).all(session, **asked.values)
     return [hit(row, asked.query, asked.understood, asked.mended) for row in rows]
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+import asyncpg
 
 from referralnet.directory.free_text import Understood
 from referralnet.directory.ranking import REASONS
@@ -84,43 +83,43 @@ class DirectoryHit:
     matched: tuple[MatchedTerm, ...] = ()
 
 
-def hit(row: Row[Any], query: DirectoryQuery, understood: Understood, mended: dict[str, str]) -> DirectoryHit:
+def hit(row: asyncpg.Record, query: DirectoryQuery, understood: Understood, mended: dict[str, str]) -> DirectoryHit:
     """A row of the search statement; `mended` tells for each corrected word what was typed."""
-    given = [reason for reason, applies in zip(REASONS, row.reasons, strict=True) if applies]
-    distance = row.distance_kilometers
+    given = [reason for reason, applies in zip(REASONS, row["reasons"], strict=True) if applies]
+    distance = row["distance_kilometers"]
     return DirectoryHit(
-        service_at_location_id=row.service_at_location_id,
-        service_id=row.service_id,
-        organization_id=row.organization_id,
-        agency_id=row.agency_id,
-        service_name=row.service_name,
-        organization_name=row.organization_name,
-        description=row.description,
-        eligibility_description=row.eligibility_description,
-        application_process=row.application_process,
-        confidential=row.confidential,
-        area=row.area,
-        categories=tuple(row.categories),
-        languages=tuple(row.languages),
-        takes_children=row.takes_children,
-        minimum_age=None if row.minimum_age is None else float(row.minimum_age),
-        maximum_age=None if row.maximum_age is None else float(row.maximum_age),
+        service_at_location_id=row["service_at_location_id"],
+        service_id=row["service_id"],
+        organization_id=row["organization_id"],
+        agency_id=row["agency_id"],
+        service_name=row["service_name"],
+        organization_name=row["organization_name"],
+        description=row["description"],
+        eligibility_description=row["eligibility_description"],
+        application_process=row["application_process"],
+        confidential=row["confidential"],
+        area=row["area"],
+        categories=tuple(row["categories"]),
+        languages=tuple(row["languages"]),
+        takes_children=row["takes_children"],
+        minimum_age=None if row["minimum_age"] is None else float(row["minimum_age"]),
+        maximum_age=None if row["maximum_age"] is None else float(row["maximum_age"]),
         distance_kilometers=None if distance is None else round(distance, 1),
         capacity=_capacity(row),
-        phone=row.phone,
+        phone=row["phone"],
         address=_address(row),
-        place_note=row.place_note,
+        place_note=row["place_note"],
         reasons_for=tuple(reason.code for reason in given if reason.points > 0),
         reasons_against=tuple(reason.code for reason in given if reason.points < 0),
-        position=(row.rank, row.service_at_location_id),
+        position=(row["rank"], row["service_at_location_id"]),
         matched=_matched(row, query, understood, mended),
     )
 
 
 def _matched(
-    row: Row[Any], query: DirectoryQuery, understood: Understood, mended: dict[str, str]
+    row: asyncpg.Record, query: DirectoryQuery, understood: Understood, mended: dict[str, str]
 ) -> tuple[MatchedTerm, ...]:
-    categories, languages = set(row.categories), set(row.languages)
+    categories, languages = set(row["categories"]), set(row["languages"])
     found = [MatchedTerm("category", code) for code in query.categories if code in categories]
     found += [MatchedTerm("language", code) for code in query.languages if code in languages]
     for phrase, meaning in understood.phrases:
@@ -129,24 +128,24 @@ def _matched(
             found.append(MatchedTerm("synonym", meaning.code, phrase, before))
         if meaning.kind == "language" and meaning.code in languages:
             found.append(MatchedTerm("spoken", meaning.code, phrase, before))
-    found += [MatchedTerm("word", word, word, mended.get(word.lower())) for word in row.matched_words]
+    found += [MatchedTerm("word", word, word, mended.get(word.lower())) for word in row["matched_words"]]
     return tuple(found)
 
 
-def _capacity(row: Row[Any]) -> Capacity | None:
-    if row.capacity_state is None:
+def _capacity(row: asyncpg.Record) -> Capacity | None:
+    if row["capacity_state"] is None:
         return None
     return Capacity(
-        id=row.capacity_id,
-        unit=row.capacity_unit,
-        state=row.capacity_state,
-        available=row.capacity_available if row.capacity_state == "fresh" else None,
-        maximum=row.capacity_maximum,
-        confirmed_at=row.capacity_updated,
+        id=row["capacity_id"],
+        unit=row["capacity_unit"],
+        state=row["capacity_state"],
+        available=row["capacity_available"] if row["capacity_state"] == "fresh" else None,
+        maximum=row["capacity_maximum"],
+        confirmed_at=row["capacity_updated"],
     )
 
 
-def _address(row: Row[Any]) -> PublicAddress | None:
-    if not row.has_address:
+def _address(row: asyncpg.Record) -> PublicAddress | None:
+    if not row["has_address"]:
         return None
-    return PublicAddress(row.address_1, row.city, row.state_province, row.postal_code)
+    return PublicAddress(row["address_1"], row["city"], row["state_province"], row["postal_code"])

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from sqlalchemy import TextClause
 
+from referralnet.database.direct import Direct
 from referralnet.directory.freshness import fresh_condition
 from referralnet.directory.matching_policy import FAMILY_UNIT
 from referralnet.directory.ranking import NEAR_POINTS, REASONS, WORDS_POINTS, Reason
@@ -64,10 +65,15 @@ _TEXTS = ", ".join(
 )
 
 
-@lru_cache(maxsize=512)
 def search_statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
     """The statement of this shape, and its parameters' names."""
     return bind(_search(shape))
+
+
+@lru_cache(maxsize=512)
+def ready_search(shape: Shape) -> Direct:
+    """The same, put together once."""
+    return Direct(search_statement(shape)[0])
 
 
 def _search(shape: Shape) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from referralnet.database.direct import Direct
 from referralnet.directory.search_parameters import Shape, planning
 from referralnet.directory.spelling import HEARD
 
@@ -24,15 +25,17 @@ def _stems(words: str) -> str:
 
 
 # In the statement that the planner's settings take, so that a search waits for the database no more often than it did.
-_READ = text(f"""
+_READ = Direct(
+    text(f"""
     select {planning(":mode")}, {_stems(":words")} as words_query, {_stems(":eligibility_words")} as eligibility_query,
            array(select {_stems("word")} from unnest(cast(:word_list as text[])) with ordinality said (word, at)
                   order by at) as word_queries, array({HEARD}) as heard
 """).bindparams(  # noqa: S608 (fixed parts)
-    bindparam("mode", type_=Text()),
-    bindparam("words", type_=Text()),
-    bindparam("eligibility_words", type_=Text()),
-    *(bindparam(name, type_=ARRAY(Text())) for name in ("word_list", "typed", "plain")),
+        bindparam("mode", type_=Text()),
+        bindparam("words", type_=Text()),
+        bindparam("eligibility_words", type_=Text()),
+        *(bindparam(name, type_=ARRAY(Text())) for name in ("word_list", "typed", "plain")),
+    )
 )
 
 
@@ -61,11 +64,12 @@ async def read_words(
         "typed": list(unknown),
         "plain": list(unknown.values()),
     }
-    read = (await session.execute(_READ, asked)).one()
+    read = await _READ.first(session, **asked)
+    assert read is not None, "it reads no table"
     values = {
         "word_list": word_list,
-        "words_query": read.words_query,
-        "eligibility_query": read.eligibility_query,
-        "word_queries": read.word_queries,
+        "words_query": read["words_query"],
+        "eligibility_query": read["eligibility_query"],
+        "word_queries": read["word_queries"],
     }
-    return ReadWords(values, {typed: plain for typed, plain in unknown.items() if typed not in read.heard})
+    return ReadWords(values, {typed: plain for typed, plain in unknown.items() if typed not in read["heard"]})

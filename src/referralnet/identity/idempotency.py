@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralnet.database.acting import Member
+from referralnet.database.direct import Direct
 from referralnet.database.tables import Base
 from referralnet.encryption.keyring import Keyring
 from referralnet.encryption.lookup import lookup_hash
@@ -82,14 +83,16 @@ async def once(
     return made
 
 
-_FIND = text("select mutation, content_hash, result_id from kept_result(:key)")
-_KEEP = text("""
-    insert into idempotency_key (member_id, key, mutation, content_hash, result_id)
-    values (:member_id, :key, :mutation, :content_hash, :result_id)
-""").bindparams(
-    bindparam("member_id", type_=Uuid()),
-    bindparam("content_hash", type_=LargeBinary()),
-    bindparam("result_id", type_=Uuid()),
+_FIND = Direct(text("select mutation, content_hash, result_id from kept_result(:key)"))
+_KEEP = Direct(
+    text("""
+        insert into idempotency_key (member_id, key, mutation, content_hash, result_id)
+        values (:member_id, :key, :mutation, :content_hash, :result_id)
+    """).bindparams(
+        bindparam("member_id", type_=Uuid()),
+        bindparam("content_hash", type_=LargeBinary()),
+        bindparam("result_id", type_=Uuid()),
+    )
 )
 
 
@@ -102,12 +105,12 @@ async def find_result(session: AsyncSession, key: str, mutation: str, content_ha
     """
     if not 8 <= len(key) <= 128:
         raise InvalidInput(field="idempotency_key", detail="Use 8 to 128 characters.")
-    row = (await session.execute(_FIND, {"key": key})).one_or_none()
+    row = await _FIND.first(session, key=key)
     if row is None:
         return None
-    if row.mutation != mutation or row.content_hash != content_hash:
+    if row["mutation"] != mutation or row["content_hash"] != content_hash:
         raise IdempotencyKeyReused(field="idempotency_key")
-    result_id: UUID = row.result_id
+    result_id: UUID = row["result_id"]
     return result_id
 
 
@@ -116,7 +119,7 @@ async def keep_result(
 ) -> None:
     """Remember what the request made, in the same transaction."""
     made = {"mutation": mutation, "content_hash": content_hash, "result_id": result_id}
-    await session.execute(_KEEP, {"member_id": actor.member_id, "key": key, **made})
+    await _KEEP.all(session, member_id=actor.member_id, key=key, **made)
 
 
 async def forget_old_keys(session: AsyncSession, now: datetime) -> int:

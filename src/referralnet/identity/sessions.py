@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import AgencyKind, Member, Role
+from referralnet.database.direct import Direct
 from referralnet.identity.tables import MemberSession
 
 # Writing at every request would make each read a write; the idle limit is tens of minutes.
@@ -74,35 +75,39 @@ class FoundSession:
         return self.last_seen_at < now - _TOUCH_EVERY
 
 
-_FIND = text("""
-    select session_id, member_id, agency_id, agency_kind, roles, stepped_up_at, last_seen_at
-      from find_session(:token_hash, :now, :idle_since, :api_idle_since)
-""").bindparams(
-    bindparam("token_hash", type_=LargeBinary()),
-    *(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "idle_since", "api_idle_since")),
+_FIND = Direct(
+    text("""
+        select session_id, member_id, agency_id, agency_kind, roles, stepped_up_at, last_seen_at
+          from find_session(:token_hash, :now, :idle_since, :api_idle_since)
+    """).bindparams(
+        bindparam("token_hash", type_=LargeBinary()),
+        *(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "idle_since", "api_idle_since")),
+    )
 )
 
 
 async def find_member(
-    asking: AsyncConnection | AsyncSession, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime
+    asking: AsyncConnection, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime
 ) -> FoundSession | None:
     """Whom a token speaks for, right now: None when unknown, ended, idle too long, or the member is disabled.
 
     One statement, asked by nobody; whoever uses the session notes that (`note_use`).
     """
-    given = {"token_hash": token_hash(token), "now": now, "idle_since": now - idle, "api_idle_since": now - api_idle}
-    row = (await asking.execute(_FIND, given)).one_or_none()
+    idle_since, api_idle_since = now - idle, now - api_idle
+    row = await _FIND.first_alone(
+        asking, token_hash=token_hash(token), now=now, idle_since=idle_since, api_idle_since=api_idle_since
+    )
     if row is None:
         return None
     member = Member(
-        member_id=row.member_id,
-        agency_id=row.agency_id,
-        agency_kind=AgencyKind(row.agency_kind),
-        roles=frozenset(Role(role) for role in row.roles),
-        session_id=row.session_id,
-        stepped_up_at=row.stepped_up_at,
+        member_id=row["member_id"],
+        agency_id=row["agency_id"],
+        agency_kind=AgencyKind(row["agency_kind"]),
+        roles=frozenset(Role(role) for role in row["roles"]),
+        session_id=row["session_id"],
+        stepped_up_at=row["stepped_up_at"],
     )
-    return FoundSession(member, row.last_seen_at)
+    return FoundSession(member, row["last_seen_at"])
 
 
 async def note_use(session: AsyncSession, actor: Member, *, now: datetime) -> None:

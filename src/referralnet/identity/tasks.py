@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member, Role
+from referralnet.database.direct import Direct
 from referralnet.errors import InvalidInput, NotFound, Refusal
 from referralnet.identity.tables import MemberAccount, Task
 from referralnet.identity.task_kinds import kind_of
@@ -75,15 +76,17 @@ class TaskRow:
 
 
 # Without a named index: naming one asks for the right to read it, which the other party has not.
-_OPEN = text("""
-    insert into task (id, agency_id, kind, subject_kind, subject_id, detail, opened_at)
-    values (gen_random_uuid(), :agency_id, :kind, :subject_kind, :subject_id, :detail, :opened_at)
-    on conflict do nothing
-""").bindparams(
-    bindparam("agency_id", type_=Uuid()),
-    bindparam("subject_id", type_=Uuid()),
-    bindparam("detail", type_=JSONB()),
-    bindparam("opened_at", type_=DateTime(timezone=True)),
+_OPEN = Direct(
+    text("""
+        insert into task (id, agency_id, kind, subject_kind, subject_id, detail, opened_at)
+        values (gen_random_uuid(), :agency_id, :kind, :subject_kind, :subject_id, :detail, :opened_at)
+        on conflict do nothing
+    """).bindparams(
+        bindparam("agency_id", type_=Uuid()),
+        bindparam("subject_id", type_=Uuid()),
+        bindparam("detail", type_=JSONB()),
+        bindparam("opened_at", type_=DateTime(timezone=True)),
+    )
 )
 
 
@@ -99,7 +102,7 @@ async def open_task(
 ) -> None:
     """Put something on an agency's worklist; the same open task is not put there twice."""
     given = {"agency_id": agency_id, "kind": kind, "subject_kind": subject_kind, "subject_id": subject_id}
-    await session.execute(_OPEN, {**given, "detail": detail or {}, "opened_at": now})
+    await _OPEN.all(session, **given, detail=detail or {}, opened_at=now)
 
 
 async def list_tasks(session: AsyncSession, *, kinds: Collection[str] = (), first: int = 50) -> list[TaskRow]:

@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, Uuid, bindparam, inspect, text
+from sqlalchemy import Uuid, bindparam, inspect, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.database.acting import Member
+from referralnet.database.direct import Direct
 from referralnet.directory.capacity import Held
 from referralnet.errors import NotFound
 from referralnet.identity.tasks import open_task
@@ -75,11 +76,13 @@ class Particulars:
 NOTHING_MORE = Particulars()
 
 
-_LOCK = text("""
-    select id, source_agency_id, target_agency_id, service_at_location_id, status, answer_due_at, version,
-           status_reason, hold_routing_plan(id) as accepted_elsewhere
-      from referral where id = :id for update
-""").bindparams(bindparam("id", type_=Uuid()))
+_LOCK = Direct(
+    text("""
+        select id, source_agency_id, target_agency_id, service_at_location_id, status, answer_due_at, version,
+               status_reason, hold_routing_plan(id) as accepted_elsewhere
+          from referral where id = :id for update
+    """).bindparams(bindparam("id", type_=Uuid()))
+)
 
 
 async def lock(session: AsyncSession, referral_id: UUID) -> Locked:
@@ -88,20 +91,10 @@ async def lock(session: AsyncSession, referral_id: UUID) -> Locked:
     Raises:
         NotFound: there is none, or it is between others: the answer is the same (C6).
     """
-    row = (await session.execute(_LOCK, {"id": referral_id})).one_or_none()
+    row = await _LOCK.first(session, id=referral_id)
     if row is None:
         raise NotFound(field="referral_id")
-    return Locked(
-        row.id,
-        row.source_agency_id,
-        row.target_agency_id,
-        row.service_at_location_id,
-        Status(row.status),
-        row.answer_due_at,
-        row.version,
-        row.status_reason,
-        row.accepted_elsewhere,
-    )
+    return Locked(**{**row, "status": Status(row["status"])})
 
 
 async def move(
@@ -122,7 +115,7 @@ async def move(
     """
     transition = next_status(locked.status, event, party)
     changed = _changed(transition, more, now)
-    moved = await session.scalar(_update(tuple(changed)), {**changed, "id": locked.id, "version": locked.version})
+    moved = await _update(tuple(changed)).first(session, **changed, id=locked.id, version=locked.version)
     assert moved is not None, "the row is locked, so nobody moved it"
     await _put_on_worklists(session, locked, transition, now)
     await record(
@@ -138,14 +131,15 @@ async def move(
 
 
 @lru_cache(maxsize=32)
-def _update(columns: tuple[str, ...]) -> TextClause:
+def _update(columns: tuple[str, ...]) -> Direct:
     """Of these columns and no other: the worker may not write them all."""
     written = ", ".join(f"{name} = :{name}" for name in columns)
     statement = text(f"""
         update referral set {written}, version = version + 1 where id = :id and version = :version returning version
     """)  # noqa: S608 (names of ours; every value is a parameter)
     types = inspect(Referral).columns
-    return statement.bindparams(*(bindparam(name, type_=types[name].type) for name in (*columns, "id", "version")))
+    typed = (bindparam(name, type_=types[name].type) for name in (*columns, "id", "version"))
+    return Direct(statement.bindparams(*typed))
 
 
 def _changed(transition: Transition, more: Particulars, now: datetime) -> dict[str, Any]:

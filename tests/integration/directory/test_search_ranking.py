@@ -14,7 +14,7 @@ from referralnet.database.transactions import Database
 from referralnet.directory import search_reach
 from referralnet.directory.search import DirectoryHit, DirectoryQuery, search
 from referralnet.directory.search_facets import search_facets
-from referralnet.directory.search_sql import search_statement
+from referralnet.directory.search_sql import ready_search
 from tests.factories.directory import EVENING, Keeper
 from tests.factories.random_directory import RandomDirectory
 from tests.factories.search_reference import Ranked, is_hidden_as_promised, ranked
@@ -102,9 +102,9 @@ async def test_what_lies_beyond_a_bound_is_the_farthest_the_least_free_or_the_le
     async with owner.transaction(Operator()) as session:
         whole = {hit.id: hit for hit in await ranked(session, query, now=EVENING)}
     monkeypatch.setattr(search_reach, "REACHED_MAX", 12)
-    search_statement.cache_clear()
+    ready_search.cache_clear()
     hits = await all_pages(app, stranger, query)
-    search_statement.cache_clear()
+    ready_search.cache_clear()
     found = {hit.service_at_location_id for hit in hits}
     assert found < whole.keys()
     if query.within_kilometers:

@@ -21,6 +21,7 @@ from referralnet.messaging.receiving import keep_inbound
 from referralnet.referrals.answering import accept
 from referralnet.referrals.visiting import schedule_visit
 from referralnet.survivors.contact_plans import keep_contact_plan
+from referralnet.survivors.safe_windows import SafeWindow
 from tests.factories.referrals import Look, Network, Sent, Tasks, make_network, present, read_at_the_desk, run, send
 from tests.factories.survivors import new_plan
 from tests.factories.work import make_work
@@ -38,7 +39,9 @@ def number() -> str:
 async def told(app: Database, network: Network, keyring: Keyring, work: Work, phone: str, **plan: Any) -> Sent:
     """A survivor with a number, an accepted referral, a visit, and texts about it that wait."""
     sent = await send(app, network, keyring, now=present())
-    wanted = new_plan(phone=phone, **plan)
+    # Any day, so that a text can go before the visit whatever weekday that is.
+    any_day = (SafeWindow(tuple(range(7)), "09:00", "20:00"),)
+    wanted = new_plan(phone=phone, **{"safe_windows": any_day, **plan})
     await run(app, network.coordinator, keep_contact_plan, sent.survivor_id, wanted, keyring=keyring, now=present())
     await run(app, network.intake, accept, sent.id, now=present())
     day = (present() + timedelta(days=5)).replace(tzinfo=None, hour=11, minute=0, second=0, microsecond=0)
