@@ -13,6 +13,7 @@ from referralnet.api.context import Info
 from referralnet.api.identity import DoneResult, show_done
 from referralnet.api.paging import PageInfo, decode_cursor, encode_cursor, page_size
 from referralnet.api.performing import perform
+from referralnet.api.shown import Shows
 from referralnet.database.acting import Member
 from referralnet.directory import capacity, capacity_board, search
 from referralnet.errors import InvalidInput
@@ -59,7 +60,7 @@ class MatchedTerm:
 
 @strawberry.type(description="One service at one location (HSDS service_at_location), as a search finds it.")
 class ServiceAtLocation:
-    id: UUID
+    service_at_location_id: UUID = strawberry.field(name="id")
     service_id: UUID
     organization_id: UUID
     agency_id: UUID | None = strawberry.field(
@@ -85,60 +86,14 @@ class ServiceAtLocation:
     reasons_against: list[str] = strawberry.field(description="Codes: what speaks against it.")
     matched: list[MatchedTerm] = strawberry.field(description="Which words, kinds and languages of the question match.")
 
-    @classmethod
-    def of(cls, hit: search.DirectoryHit) -> ServiceAtLocation:
-        return cls(
-            id=hit.service_at_location_id,
-            service_id=hit.service_id,
-            organization_id=hit.organization_id,
-            agency_id=hit.agency_id,
-            service_name=hit.service_name,
-            organization_name=hit.organization_name,
-            description=hit.description,
-            eligibility_description=hit.eligibility_description,
-            application_process=hit.application_process,
-            confidential=hit.confidential,
-            area=hit.area,
-            categories=list(hit.categories),
-            languages=list(hit.languages),
-            takes_children=hit.takes_children,
-            minimum_age=hit.minimum_age,
-            maximum_age=hit.maximum_age,
-            distance_kilometers=hit.distance_kilometers,
-            capacity=_capacity(hit.capacity),
-            phone=hit.phone,
-            address=_address(hit.address),
-            reasons_for=list(hit.reasons_for),
-            reasons_against=list(hit.reasons_against),
-            matched=[
-                MatchedTerm(how=term.how, term=term.term, typed=term.typed, mended_from=term.mended_from)
-                for term in hit.matched
-            ],
-        )
 
-
-def _capacity(found: search.Capacity | None) -> Capacity | None:
-    if found is None:
-        return None
-    return Capacity(
-        id=found.id,
-        unit=found.unit,
-        state=found.state,
-        available=found.available,
-        maximum=found.maximum,
-        confirmed_at=found.confirmed_at,
-    )
-
-
-def _address(found: search.PublicAddress | None) -> PublicAddress | None:
-    if found is None:
-        return None
-    return PublicAddress(
-        address_1=found.address_1,
-        city=found.city,
-        state_province=found.state_province,
-        postal_code=found.postal_code,
-    )
+_shows = Shows(
+    search.DirectoryHit,
+    ServiceAtLocation,
+    (search.Capacity, Capacity),
+    (search.PublicAddress, PublicAddress),
+    (search.MatchedTerm, MatchedTerm),
+)
 
 
 @strawberry.type(description="One service of a page.")
@@ -246,9 +201,7 @@ def directory_query(asked: ServiceSearchInput, now: datetime) -> search.Director
 async def _search(session: AsyncSession, query: search.DirectoryQuery, now: datetime) -> ServiceAtLocationConnection:
     hits = await search.search(session, query, now=now)
     edges = [
-        ServiceAtLocationEdge(
-            cursor=encode_cursor(hit.position[0], str(hit.position[1])), node=ServiceAtLocation.of(hit)
-        )
+        ServiceAtLocationEdge(cursor=encode_cursor(hit.position[0], str(hit.position[1])), node=_shows.one(hit))
         for hit in hits
     ]
     # A full page may be the last: one more request finds nothing, which costs less than a row too many on every page.

@@ -18,6 +18,7 @@ from referralnet.api.errors import Refused
 from referralnet.api.paging import PageInfo, decode_cursor, encode_cursor, page_size
 from referralnet.api.performing import perform
 from referralnet.api.selection import asked_for
+from referralnet.api.shown import Shows
 from referralnet.appointments.reading import appointments
 from referralnet.database.acting import AgencyKind, Member
 from referralnet.errors import InvalidInput
@@ -45,18 +46,8 @@ class ReferralNeed:
     accessibility: list[str]
     immigration_sensitive: bool
 
-    @classmethod
-    def of(cls, row: reading.NeedRow) -> ReferralNeed:
-        return cls(
-            service_type=row.service_type,
-            urgency=row.urgency,
-            region=row.region,
-            language=row.language,
-            household_size=row.household_size,
-            age_band=row.age_band,
-            accessibility=row.accessibility,
-            immigration_sensitive=row.immigration_sensitive,
-        )
+
+shows_need = Shows(reading.NeedRow, ReferralNeed)
 
 
 @strawberry.type(
@@ -73,19 +64,8 @@ class ReferralEvent:
     by_member_name: str | None
     at: datetime
 
-    @classmethod
-    def of(cls, row: reading.ReferralEventRow) -> ReferralEvent:
-        return cls(
-            sequence=row.sequence,
-            event=row.event,
-            from_status=row.from_status,
-            to_status=row.to_status,
-            business_status=row.business_status,
-            reason=row.reason,
-            by_agency_name=row.by_agency_name,
-            by_member_name=row.by_member_name,
-            at=row.at,
-        )
+
+_shows_events = Shows(reading.ReferralEventRow, ReferralEvent)
 
 
 @strawberry.type(description="One party's word that the two have spoken about her; of its people, nothing.")
@@ -173,7 +153,7 @@ async def show_referrals(
             service_at_location_id=row.service_at_location_id,
             service_name=row.service_name,
             organization_name=row.organization_name,
-            need=ReferralNeed.of(row.need),
+            need=shows_need.one(row.need),
             requested_at=row.requested_at,
             answer_due_at=row.answer_due_at,
             ended_at=row.ended_at,
@@ -186,7 +166,7 @@ async def show_referrals(
                 HandoffConfirmation(by=word.party, kind=word.kind, confirmed_at=word.confirmed_at)
                 for word in said.get(row.id, ())
             ],
-            events=[ReferralEvent.of(event) for event in histories.get(row.id, ())],
+            events=_shows_events.all(histories.get(row.id, ())),
             appointments=[Appointment.of(visit) for visit in booked.get(row.id, ())],
         )
         for row in rows

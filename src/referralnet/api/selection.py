@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
-from strawberry.types.nodes import SelectedField, Selection
+from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 
 from referralnet.api.context import Info
 
 
 def asked_for(info: Info) -> frozenset[str]:
     """Names of the fields that stand anywhere below the field being resolved."""
-    return frozenset(_names(info.selected_fields))
+    # As GraphQL has read them: Strawberry would make an object of each first.
+    asked = info._raw_info  # noqa: SLF001 (there is no public way)
+    return frozenset(name for node in asked.field_nodes for name in _names(node.selection_set, asked.fragments))
 
 
-def _names(selections: Iterable[Selection]) -> Iterator[str]:
-    for selection in selections:
-        if isinstance(selection, SelectedField):
-            yield selection.name
-        yield from _names(selection.selections)
+def _names(below: SelectionSetNode | None, fragments: Mapping[str, FragmentDefinitionNode]) -> Iterator[str]:
+    for node in below.selections if below else ():
+        if isinstance(node, FieldNode):
+            yield node.name.value
+        if isinstance(node, FragmentSpreadNode):
+            yield from _names(fragments[node.name.value].selection_set, fragments)
+        elif isinstance(node, FieldNode | InlineFragmentNode):
+            yield from _names(node.selection_set, fragments)

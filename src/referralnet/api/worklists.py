@@ -13,7 +13,7 @@ from referralnet.api.context import Info
 from referralnet.api.errors import Refused
 from referralnet.api.paging import PageInfo, decode_cursor, encode_cursor, page_size
 from referralnet.api.performing import perform
-from referralnet.api.referrals import ReferralNeed
+from referralnet.api.referrals import ReferralNeed, shows_need
 from referralnet.database.acting import Member
 from referralnet.errors import InvalidInput
 from referralnet.identity import tasks
@@ -54,7 +54,7 @@ class WorklistTask:
             subject_kind=row.subject_kind,
             subject_id=row.subject_id,
             referral_id=row.subject_id if row.subject_kind == "referral" else None,
-            need=ReferralNeed.of(row.need) if row.need else None,
+            need=shows_need.one(row.need) if row.need else None,
             opened_at=row.opened_at,
             due_at=row.due_at,
             overdue=row.due_at <= now,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -13,8 +13,7 @@ from referralnet.directory.ranking import REASONS
 from referralnet.directory.search_query import DirectoryQuery
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(NamedTuple):
     """`available` is None unless the count is fresh: a stale one says nothing about tonight (D5)."""
 
     id: UUID
@@ -26,8 +25,7 @@ class Capacity:
     confirmed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PublicAddress:
+class PublicAddress(NamedTuple):
     """Where a public place is."""
 
     address_1: str | None
@@ -36,8 +34,7 @@ class PublicAddress:
     postal_code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class MatchedTerm:
+class MatchedTerm(NamedTuple):
     """What of the question this listing answers.
 
     `how`: "category" or "language" (asked for by code), "synonym" or "spoken" (the same, by a word typed), "word"
@@ -51,8 +48,7 @@ class MatchedTerm:
     mended_from: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryHit:
+class DirectoryHit(NamedTuple):
     """One service at one location. A confidential one has no address, distance or note, and the front door's phone."""
 
     service_at_location_id: UUID

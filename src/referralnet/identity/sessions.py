@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, LargeBinary, bindparam, insert, text, update
+from sqlalchemy import DateTime, LargeBinary, Uuid, bindparam, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -110,13 +110,17 @@ async def find_member(
     return FoundSession(member, row["last_seen_at"])
 
 
+_NOTE = Direct(
+    text("update member_session set last_seen_at = :now where id = :id and last_seen_at < :noted_before").bindparams(
+        bindparam("id", type_=Uuid()),
+        *(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "noted_before")),
+    )
+)
+
+
 async def note_use(session: AsyncSession, actor: Member, *, now: datetime) -> None:
     """Note that the actor's session is in use, which keeps it from being idle."""
-    await session.execute(
-        update(MemberSession)
-        .where(MemberSession.id == actor.session_id, MemberSession.last_seen_at < now - _TOUCH_EVERY)
-        .values(last_seen_at=now)
-    )
+    await _NOTE.all(session, id=actor.session_id, now=now, noted_before=now - _TOUCH_EVERY)
 
 
 async def revoke(session: AsyncSession, actor: Member, *, now: datetime) -> None:
