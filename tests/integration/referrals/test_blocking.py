@@ -21,6 +21,7 @@ from referralnet.consent.refusals import NoLiveRelease
 from referralnet.consent.releases import Method
 from referralnet.consent.signing import NewRelease, record_release
 from referralnet.database.acting import Member, Nobody, Role
+from referralnet.database.direct import fetch_all
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
 from referralnet.errors import InvalidInput, NotFound, NotPermitted
@@ -29,6 +30,7 @@ from referralnet.identity.agencies import new_totp_secret
 from referralnet.identity.invitations import Chosen
 from referralnet.identity.members import NewColleague
 from referralnet.identity.tasks import list_tasks
+from referralnet.referrals import reading
 from referralnet.referrals.blocking import block_from_survivor
 from referralnet.referrals.matching import match_need
 from referralnet.referrals.reading import inbox, referral, sent
@@ -462,6 +464,27 @@ async def test_the_database_says_the_same_of_what_is_blocked_and_of_what_is_not_
         for ids in (hers, dict.fromkeys(hers, uuid4()))
     ]
     assert answers[0] == answers[1]
+
+
+async def worked(app: Database, actor: Member, referral_id: UUID) -> list[tuple[str, bool]]:
+    """Each step of the plan that reads a referral, and whether it was taken."""
+    explain = f"explain (analyze, costs off, timing off, summary off, buffers off) {reading._one()._sql}"
+    async with app.transaction(actor) as session:
+        lines = [row[0] for row in await fetch_all(session, explain, referral_id)]
+    steps = [line.split("->")[1] for line in lines if "->" in line]
+    return [(step.split("(")[0].strip(), "never executed" not in step) for step in steps]
+
+
+@pytest.mark.rule("C12")
+@pytest.mark.parametrize("whom", ["colleague", "officer"])
+async def test_row_security_works_as_much_for_what_does_not_exist_as_for_what_is_blocked(
+    app: Database, watched: Watched, case: Sent, whom: str
+) -> None:
+    await blocking(whom)(app, watched, case.survivor_id)
+    actor = person(watched, whom).actor
+    blocked, missing = [await worked(app, actor, asked) for asked in (case.id, uuid4())]
+    assert blocked == missing
+    assert ("ProjectSet", True) in missing, "it was asked who is blocked"
 
 
 async def draft(app: Database, watched: Watched) -> UUID:
