@@ -75,11 +75,20 @@ _PLACES = {
     "members": ("", "e.standing > 0", ""),
     "others": ("", "e.standing = 0", ""),
     "near": ("", f"e.spot <@ cube_enlarge({_CENTER}, :within_chord, 3) and {_CHORD} <= :within_chord", _CHORD),
+    # What is counted is looked for first where that leaves few: by distance, each place would be asked for its counts.
+    "near_counted": (
+        "",
+        f"e.spot <@ cube_enlarge({_CENTER}, :within_chord, 3) and {_CHORD} <= :within_chord",
+        f"{_CHORD} + 0",
+    ),
+    "near_free": ("", f"{_CHORD} <= :within_chord", f"{_CHORD} + 0"),
     "close": ("", f"e.cells && :point_cells and {_CHORD} <= :within_chord", _CHORD),
     "nearest": ("", "e.spot is not null", _CHORD),
+    "nearest_free": ("", "e.spot is not null", f"{_CHORD} + 0"),
     "covering_near": ("", "e.spot is null and e.cells && :coverage_cells", _STANDING),
     "covering": ("", "e.traits && :own_area", _STANDING),
 }
+_BY_DISTANCE = frozenset({"near", "near_counted", "near_free", "close", "nearest", "nearest_free"})
 _COUNTS = {
     "whatever": ("", "", ""),
     "free": ("join service_capacity free on true", FREE, "free.updated desc"),
@@ -113,11 +122,13 @@ def _places(shape: Shape, counts: tuple[str, ...]) -> tuple[str, ...]:
     if shape.close:
         return "close", "covering_near"
     if "area" in shape.filters:
-        return "near", "covering_near"
+        near = {"free": "near_free", "confirmed": "near_counted", "whatever": "near"}[counts[0]]
+        return near, "covering_near"
     # What a few in a hundred answer would be looked for among all, in the order of `standing`. Told no order, and given
     # a condition that the index of that order answers as well, the planner takes whichever index is through sooner.
     anywhere = ("members", "others") if counts == ("whatever",) and _INDEXED & set(shape.filters) else ("anywhere",)
-    return ("nearest", "covering", *anywhere) if "place" in shape.wishes else anywhere
+    nearest = "nearest_free" if counts[0] == "free" else "nearest"
+    return (nearest, "covering", *anywhere) if "place" in shape.wishes else anywhere
 
 
 def _counts(shape: Shape) -> tuple[tuple[str, ...], ...]:
@@ -133,7 +144,7 @@ def _way(shape: Shape, selected: str, number: int, place: str, counts: tuple[str
     conditions = [FILTERS[name] for name in dict.fromkeys(shape.filters) if name in FILTERS]
     where = " and ".join(["true", *(condition for _, condition, _ in parts if condition), *conditions])
     # By distance where there is one, else by the newest count, else by standing.
-    order = _PLACES[place][2] if place in {"close", "near", "nearest"} else _COUNTS[counts[0]][2] or _PLACES[place][2]
+    order = _PLACES[place][2] if place in _BY_DISTANCE else _COUNTS[counts[0]][2] or _PLACES[place][2]
     ordered = f"order by {order}" if order else ""
     free = "true" if "free" in counts else "false"
     return f"""select {selected}, {free} as is_free, {number} as way from directory_listing e {joins}
