@@ -22,7 +22,7 @@ from referralnet.api.context import RequestContext, Resources
 from referralnet.api.errors import present
 from referralnet.database.acting import Member
 from referralnet.errors import Refusal
-from referralnet.identity.sessions import find_member, note_use
+from referralnet.identity.sessions import find_member
 
 BODY_BYTES_MAX = 64 * 1024
 _OVER_HTTP = frozenset({OperationType.QUERY, OperationType.MUTATION})
@@ -54,21 +54,16 @@ async def find_actor(resources: Resources, token: str | None, *, in_use: bool = 
     """Whom a token speaks for now; the session is noted as in use, unless this is no use of it."""
     if not token:
         return None
-    now, settings = resources.clock.now(), resources.settings
+    settings = resources.settings
     async with resources.database.alone() as asking:
-        found = await find_member(
+        return await find_member(
             asking,
             token,
             idle=timedelta(minutes=settings.session_idle_minutes),
             api_idle=timedelta(hours=settings.api_token_idle_hours),
-            now=now,
+            now=resources.clock.now(),
+            in_use=in_use,
         )
-    if found is None:
-        return None
-    if in_use and found.is_to_be_noted(now):
-        async with resources.database.transaction(found.member) as session:
-            await note_use(session, found.member, now=now)
-    return found.member
 
 
 class GraphQLEndpoint:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, LargeBinary, Uuid, bindparam, insert, text, update
+from sqlalchemy import DateTime, LargeBinary, bindparam, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from referralnet.audit.recording import Action, record
@@ -18,7 +18,7 @@ from referralnet.database.direct import Direct
 from referralnet.identity.tables import MemberSession
 
 # Writing at every request would make each read a write; the idle limit is tens of minutes.
-_TOUCH_EVERY = timedelta(minutes=1)
+_NOTED_EVERY = timedelta(minutes=1)
 
 
 class SessionKind(StrEnum):
@@ -63,43 +63,38 @@ async def open_session(
     return opened
 
 
-@dataclass(frozen=True, slots=True)
-class FoundSession:
-    """Whom a token speaks for, and when it was last noted that it does."""
-
-    member: Member
-    last_seen_at: datetime
-
-    def is_to_be_noted(self, now: datetime) -> bool:
-        """Whether its use was last noted longer ago than it is noted how often."""
-        return self.last_seen_at < now - _TOUCH_EVERY
-
-
 _FIND = Direct(
     text("""
-        select session_id, member_id, agency_id, agency_kind, roles, stepped_up_at, last_seen_at
-          from find_session(:token_hash, :now, :idle_since, :api_idle_since)
+        select session_id, member_id, agency_id, agency_kind, roles, stepped_up_at
+          from find_session(:token_hash, :now, :idle_since, :api_idle_since, :noted_before)
     """).bindparams(
         bindparam("token_hash", type_=LargeBinary()),
-        *(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "idle_since", "api_idle_since")),
+        *(
+            bindparam(name, type_=DateTime(timezone=True))
+            for name in ("now", "idle_since", "api_idle_since", "noted_before")
+        ),
     )
 )
 
 
 async def find_member(
-    asking: AsyncConnection, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime
-) -> FoundSession | None:
+    asking: AsyncConnection, token: str, *, idle: timedelta, api_idle: timedelta, now: datetime, in_use: bool = True
+) -> Member | None:
     """Whom a token speaks for, right now: None when unknown, ended, idle too long, or the member is disabled.
 
-    One statement, asked by nobody; whoever uses the session notes that (`note_use`).
+    One statement, asked by nobody. That the session is in use is noted with it, unless this is no use of it.
     """
-    idle_since, api_idle_since = now - idle, now - api_idle
     row = await _FIND.first_alone(
-        asking, token_hash=token_hash(token), now=now, idle_since=idle_since, api_idle_since=api_idle_since
+        asking,
+        token_hash=token_hash(token),
+        now=now,
+        idle_since=now - idle,
+        api_idle_since=now - api_idle,
+        noted_before=now - _NOTED_EVERY if in_use else None,
     )
     if row is None:
         return None
-    member = Member(
+    return Member(
         member_id=row["member_id"],
         agency_id=row["agency_id"],
         agency_kind=AgencyKind(row["agency_kind"]),
@@ -107,20 +102,6 @@ async def find_member(
         session_id=row["session_id"],
         stepped_up_at=row["stepped_up_at"],
     )
-    return FoundSession(member, row["last_seen_at"])
-
-
-_NOTE = Direct(
-    text("update member_session set last_seen_at = :now where id = :id and last_seen_at < :noted_before").bindparams(
-        bindparam("id", type_=Uuid()),
-        *(bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "noted_before")),
-    )
-)
-
-
-async def note_use(session: AsyncSession, actor: Member, *, now: datetime) -> None:
-    """Note that the actor's session is in use, which keeps it from being idle."""
-    await _NOTE.all(session, id=actor.session_id, now=now, noted_before=now - _TOUCH_EVERY)
 
 
 async def revoke(session: AsyncSession, actor: Member, *, now: datetime) -> None:

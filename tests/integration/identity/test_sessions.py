@@ -13,7 +13,7 @@ from referralnet.clock import FixedClock
 from referralnet.database.acting import Member, Operator, Role
 from referralnet.database.transactions import Database
 from referralnet.encryption.keyring import Keyring
-from referralnet.identity.sessions import SessionKind, find_member, note_use, open_session, revoke
+from referralnet.identity.sessions import SessionKind, find_member, open_session, revoke
 from tests.factories.identity import MadeMember, make_agency, make_member
 
 IDLE = timedelta(minutes=30)
@@ -31,13 +31,7 @@ async def made(owner: Database, keyring: Keyring, clock: FixedClock) -> MadeMemb
 async def find(app: Database, token: str, clock: FixedClock) -> Member | None:
     """As at the edge: whoever is found is using the session."""
     async with app.alone() as asking:
-        found = await find_member(asking, token, idle=IDLE, api_idle=API_IDLE, now=clock.now())
-    if found is None:
-        return None
-    if found.is_to_be_noted(clock.now()):
-        async with app.transaction(found.member) as session:
-            await note_use(session, found.member, now=clock.now())
-    return found.member
+        return await find_member(asking, token, idle=IDLE, api_idle=API_IDLE, now=clock.now())
 
 
 async def open_for(app: Database, made: MadeMember, kind: SessionKind, lifetime: timedelta, clock: FixedClock) -> str:
@@ -66,6 +60,17 @@ async def test_use_keeps_a_session_open_and_twelve_hours_end_it_all_the_same(
         assert await find(app, token, clock) == actor
     clock.advance(timedelta(minutes=20))
     assert await find(app, token, clock) is None
+
+
+@pytest.mark.rule("A6")
+async def test_a_look_that_is_no_use_keeps_no_session_open(app: Database, made: MadeMember, clock: FixedClock) -> None:
+    for _ in range(3):
+        clock.advance(timedelta(minutes=9))
+        async with app.alone() as asking:
+            looked = await find_member(asking, made.token, idle=IDLE, api_idle=API_IDLE, now=clock.now(), in_use=False)
+        assert looked == made.actor
+    clock.advance(timedelta(minutes=3))
+    assert await find(app, made.token, clock) is None
 
 
 @pytest.mark.rule("A6")

@@ -60,9 +60,8 @@ async def test_the_token_speaks_for_the_member(door: Door, made: MadeMember) -> 
     opened = await door.attempt(f"  {made.login.upper()} ", made.password)
     assert isinstance(opened, OpenedSession)
     async with door.app.alone() as asking:
-        found = await find_member(asking, opened.token, idle=IDLE, api_idle=IDLE, now=door.clock.now())
-    assert found is not None
-    member = found.member
+        member = await find_member(asking, opened.token, idle=IDLE, api_idle=IDLE, now=door.clock.now())
+    assert member is not None
     assert (member.member_id, member.roles, member.stepped_up_at) == (made.actor.member_id, made.actor.roles, None)
     assert opened.expires_at == door.clock.now() + timedelta(hours=12)
 

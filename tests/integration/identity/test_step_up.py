@@ -43,7 +43,7 @@ class Factor:
                 asking, made.token, idle=timedelta(minutes=30), api_idle=timedelta(hours=72), now=self._clock.now()
             )
         assert found is not None
-        return found.member
+        return found
 
 
 @pytest.fixture
