@@ -14,7 +14,7 @@ from referralnet.directory.places import Surroundings, surroundings
 from referralnet.directory.search_hits import Capacity, DirectoryHit, MatchedTerm, PublicAddress, hit
 from referralnet.directory.search_parameters import Shape
 from referralnet.directory.search_query import DirectoryQuery, check, filters, values, wishes
-from referralnet.directory.search_reach import is_close
+from referralnet.directory.search_reach import is_close, is_far
 from referralnet.directory.search_sql import ready_search
 from referralnet.directory.search_words import read_words
 from referralnet.directory.spelling import mend, unknown_words
@@ -73,8 +73,9 @@ async def prepare(session: AsyncSession, query: DirectoryQuery, now: datetime) -
 
 def _shape(query: DirectoryQuery, understood: Understood, area: Surroundings | None) -> Shape:
     filtered = filters(query, understood)
-    close = area is not None and is_close(filtered, len(area.point_cells))
-    return Shape(filtered, wishes(query, understood), query.after is not None, close)
+    cells = len(area.point_cells) if area is not None else 0
+    paged = query.after is not None
+    return Shape(filtered, wishes(query, understood), paged, is_close(filtered, cells), is_far(cells))
 
 
 def with_mended(words: str, mended: dict[str, str]) -> str:

@@ -38,13 +38,15 @@ _TYPES: dict[str, TypeEngine[Any]] = {
 class Shape:
     """What decides the text of a statement: `filters` (keys of FILTERS), `wishes` (`Reason.asked`), `paged`.
 
-    `close`: the radius is so small that its cells are looked for together with words and kinds (search_reach.py).
+    `close`: the radius is so small that its cells are looked for together with words and kinds; `far`: so large that
+    what is free is found first (search_reach.py).
     """
 
     filters: tuple[str, ...] = ()
     wishes: tuple[str, ...] = ()
     paged: bool = False
     close: bool = False
+    far: bool = False
 
 
 def bind(sql: str) -> tuple[TextClause, tuple[str, ...]]:

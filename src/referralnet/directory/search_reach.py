@@ -75,20 +75,15 @@ _PLACES = {
     "members": ("", "e.standing > 0", ""),
     "others": ("", "e.standing = 0", ""),
     "near": ("", f"e.spot <@ cube_enlarge({_CENTER}, :within_chord, 3) and {_CHORD} <= :within_chord", _CHORD),
-    # What is counted is looked for first where that leaves few: by distance, each place would be asked for its counts.
-    "near_counted": (
-        "",
-        f"e.spot <@ cube_enlarge({_CENTER}, :within_chord, 3) and {_CHORD} <= :within_chord",
-        f"{_CHORD} + 0",
-    ),
-    "near_free": ("", f"{_CHORD} <= :within_chord", f"{_CHORD} + 0"),
+    # Of a large circle, what is free is found first: by distance, each place would be asked whether it is.
+    "far_free": ("", f"{_CHORD} <= :within_chord", f"{_CHORD} + 0"),
     "close": ("", f"e.cells && :point_cells and {_CHORD} <= :within_chord", _CHORD),
     "nearest": ("", "e.spot is not null", _CHORD),
     "nearest_free": ("", "e.spot is not null", f"{_CHORD} + 0"),
     "covering_near": ("", "e.spot is null and e.cells && :coverage_cells", _STANDING),
     "covering": ("", "e.traits && :own_area", _STANDING),
 }
-_BY_DISTANCE = frozenset({"near", "near_counted", "near_free", "close", "nearest", "nearest_free"})
+_BY_DISTANCE = frozenset({"near", "far_free", "close", "nearest", "nearest_free"})
 _COUNTS = {
     "whatever": ("", "", ""),
     "free": ("join service_capacity free on true", FREE, "free.updated desc"),
@@ -105,7 +100,12 @@ def is_close(filters: tuple[str, ...], cells: int) -> bool:
     """Whether the one index answers all that a question within so many cells leaves out: then its plan is the same
     whatever is asked, and need not be made again.
     """
-    return "area" in filters and cells <= CLOSE_CELLS_MAX and not _INDEXED.isdisjoint(filters)
+    return "area" in filters and not is_far(cells) and not _INDEXED.isdisjoint(filters)
+
+
+def is_far(cells: int) -> bool:
+    """Whether a radius that touches so many cells is large."""
+    return cells > CLOSE_CELLS_MAX
 
 
 def reach(shape: Shape, selected: str) -> str:
@@ -122,7 +122,7 @@ def _places(shape: Shape, counts: tuple[str, ...]) -> tuple[str, ...]:
     if shape.close:
         return "close", "covering_near"
     if "area" in shape.filters:
-        near = {"free": "near_free", "confirmed": "near_counted", "whatever": "near"}[counts[0]]
+        near = "far_free" if shape.far and counts[0] == "free" else "near"
         return near, "covering_near"
     # What a few in a hundred answer would be looked for among all, in the order of `standing`. Told no order, and given
     # a condition that the index of that order answers as well, the planner takes whichever index is through sooner.

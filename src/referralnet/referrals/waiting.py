@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Member
@@ -32,20 +32,25 @@ async def to_answer(
 ) -> list[ReferralRow]:
     """Referrals that wait for the acting agency's first answer, the nearest deadline first."""
     require(actor, Permission.READ_REFERRALS)
-    rows = referral_rows().where(scope.received(), Referral.status == Status.REQUESTED)
+    waiting = select(Referral.id).where(scope.received(), Referral.status == Status.REQUESTED)
     if after is not None:
         ended = tuple_(literal(after.answer_due_at), literal(after.referral_id))
-        rows = rows.where(tuple_(Referral.answer_due_at, Referral.id) > ended)
-    page = rows.order_by(Referral.answer_due_at, Referral.id).limit(first)
-    return [referral_row(row) for row in await session.execute(page)]
+        waiting = waiting.where(tuple_(Referral.answer_due_at, Referral.id) > ended)
+    return await _page(session, waiting, (Referral.answer_due_at, Referral.id), first)
 
 
 async def under_way(session: AsyncSession, actor: Member, *, first: int) -> list[ReferralRow]:
     """What the acting agency has said yes or not yet to and has not ended, what changed last standing first."""
     require(actor, Permission.READ_REFERRALS)
-    rows = referral_rows().where(scope.received(), Referral.status.in_(_UNDER_WAY))
-    page = rows.order_by(Referral.changed_at.desc(), Referral.id).limit(first)
-    return [referral_row(row) for row in await session.execute(page)]
+    standing = select(Referral.id).where(scope.received(), Referral.status.in_(_UNDER_WAY))
+    return await _page(session, standing, (Referral.changed_at.desc(), Referral.id), first)
+
+
+async def _page(session: AsyncSession, chosen: Select[UUID], order: tuple[Any, ...], first: int) -> list[ReferralRow]:
+    """The first of these referrals; they are chosen before anything is joined to them, as in an inbox."""
+    ids = chosen.order_by(*order).limit(first).correlate(None)
+    rows = await session.execute(referral_rows().where(Referral.id.in_(ids)).order_by(*order))
+    return [referral_row(row) for row in rows]
 
 
 async def count_to_answer(session: AsyncSession, actor: Member) -> int:
