@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 import typer
@@ -48,8 +49,15 @@ def serve(
 def make_app() -> object:
     """The application of one server process, from its environment."""
     from referralnet.app import build_app, open_resources
+    from referralnet.directory.places import prepare_places
     from referralnet.logging import configure_logging
 
     settings = load_settings()
     configure_logging(settings.log_level)
-    return build_app(open_resources(settings))
+    app = build_app(open_resources(settings))
+    prepare_places()
+    # What is made by now stays. To look through all of it for garbage takes a tenth of a second, again and again, in
+    # which everybody waits.
+    gc.collect()
+    gc.freeze()
+    return app
