@@ -31,6 +31,13 @@ def _say_who_acts(session: Session, transaction: SessionTransaction, connection:
         driver_connection.acting = session.info["acting"]
 
 
+@event.listens_for(_ActingSession, "after_transaction_end")
+def _let_go_of_the_connection(session: Session, transaction: SessionTransaction) -> None:
+    # It is somebody else's from here on: no statement may find it again by this session (direct.py).
+    if transaction.parent is None:
+        session.info.pop("driver_connection", None)
+
+
 class Database:
     """One database role's way in."""
 

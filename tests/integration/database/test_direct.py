@@ -8,13 +8,14 @@ from uuid import uuid4
 import pytest
 from asyncpg import UniqueViolationError
 from sqlalchemy import Integer, bindparam, column, literal, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 
 from referralnet.database.acting import Custodian, Dispatcher, Operator
 from referralnet.database.direct import Direct, fetch_one, savepoint
 from referralnet.database.transactions import Database
 from referralnet.identity.tables import Agency
 
+ACTING = Direct(text("select acting_agency()"))
 ADD = "insert into agency (id, name, kind, regime, time_zone) values ($1, $2, 'health', 'hipaa', 'UTC') returning id"
 
 
@@ -26,6 +27,20 @@ async def test_the_first_statement_of_a_transaction_already_says_who_acts(worker
             row = await fetch_one(session, "select acting_agency()")
             assert row is not None
             assert row[0] == expected
+
+
+@pytest.mark.rule("A2")
+async def test_behind_its_end_a_transaction_has_no_connection_that_is_another_ones_now(worker: Database) -> None:
+    async with worker.transaction(Custodian(uuid4())) as session:
+        assert await ACTING.first(session) is not None
+        given_back = session.info["driver_connection"]
+        await session.rollback()
+        async with worker.transaction(Custodian(uuid4())) as other:
+            assert await ACTING.first(other) is not None
+            assert other.info["driver_connection"] is given_back
+            for ask in (ACTING.first(session), fetch_one(session, "select acting_agency()")):
+                with pytest.raises(InvalidRequestError):
+                    await ask
 
 
 async def test_what_a_transaction_wrote_is_undone_with_it(owner: Database) -> None:
