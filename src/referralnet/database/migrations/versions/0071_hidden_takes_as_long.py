@@ -17,5 +17,5 @@ def upgrade() -> None:
           select id from referral limit 1
         $$;
         revoke execute on function some_referral() from public;
-        grant execute on function some_referral() to referralnet_app, referralnet_worker;
+        grant execute on function some_referral() to referralnet_app;
     """)
