@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, Text, func, literal, select, true, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.audit.recording import Action, record
 from referralnet.audit.tables import AuditEvent, TrailCheck
+from referralnet.database.in_order import first_of_each, read_in_order
 
 EXPORT_ROWS_MAX = 5000
 READINGS = frozenset(
@@ -88,26 +89,17 @@ _COLUMNS = (
 async def search_trail(
     session: AsyncSession, search: TrailSearch, *, after: Position | None = None, first: int
 ) -> list[TrailRow]:
-    """The newest events that fit, from behind a position on; one statement."""
+    """The newest events that fit, from behind a position on."""
     fitting = select(*_COLUMNS).where(*_conditions(search))
     if after is not None:
         fitting = fitting.where(tuple_(AuditEvent.at, AuditEvent.id) < tuple_(after.at, after.id))
     if search.actions:
-        fitting = _of_each_action(fitting, sorted(search.actions), first)
-    rows = await session.execute(_newest(fitting, first))
-    return [TrailRow(*row) for row in rows]
-
-
-def _newest(fitting: Select[Any], first: int) -> Select[Any]:
+        newest_first = AuditEvent.at.desc(), AuditEvent.id.desc()
+        fitting = first_of_each(fitting, AuditEvent.action, search.actions, newest_first, first)
     at, id_ = fitting.selected_columns.at, fitting.selected_columns.id
-    return fitting.order_by(at.desc(), id_.desc()).limit(first)
-
-
-def _of_each_action(fitting: Select[Any], actions: list[Action], first: int) -> Select[Any]:
-    """The newest of each action: every one is read in its order, and no more of it than could be shown."""
-    asked = func.unnest(literal(actions, ARRAY(Text()))).table_valued("action", name="asked").render_derived()
-    newest = _newest(fitting.where(AuditEvent.action == asked.c.action), first).lateral()
-    return select(*newest.c).select_from(asked).join(newest, true())
+    async with read_in_order(session):
+        rows = await session.execute(fitting.order_by(at.desc(), id_.desc()).limit(first))
+    return [TrailRow(*row) for row in rows]
 
 
 def _conditions(search: TrailSearch) -> Iterator[ColumnElement[bool]]:

@@ -163,6 +163,9 @@ _OWN_MADE = _MADE.replace(
 _WRITE_MANY = ("set local gin_pending_list_limit = '256MB'", "set local maintenance_work_mem = '128MB'")
 _SORT_IN = """
     select gin_clean_pending_list('directory_entry_search_idx'),
+           gin_clean_pending_list('directory_entry_members_idx'),
+           gin_clean_pending_list('directory_entry_tenth_idx'),
+           gin_clean_pending_list('directory_entry_nowhere_idx'),
            gin_clean_pending_list('directory_name_trigram_idx'),
            gin_clean_pending_list('directory_word_trigram_idx')
 """

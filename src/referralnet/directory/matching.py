@@ -21,7 +21,7 @@ from referralnet.directory.freshness import fresh_condition
 from referralnet.directory.matching_policy import AGE_BANDS, FAMILY_UNIT, REASONS, UNITS_FOR_ONE_PERSON, touches
 from referralnet.directory.regions import region_cells
 from referralnet.directory.search_parameters import expect_fast_pages
-from referralnet.directory.search_reach import FREE, REACHED_MAX
+from referralnet.directory.search_reach import FREE, MEMBERS, OTHERS, REACHED_MAX, SOME_OTHERS
 from referralnet.errors import InvalidInput
 
 FIRST_MAX = 100
@@ -93,6 +93,8 @@ async def match(
         "service_types": [wanted.service_type],
         "urgent": wanted.urgency == "urgent",
         "region": list(region.cells),
+        "areas": list(region.areas),
+        "points": list(region.points),
         "region_whole": list(region.whole),
         "languages": [wanted.language],
         "household_size": wanted.household_size,
@@ -120,12 +122,15 @@ def match_statement(*, paged: bool) -> TextClause:
     )
     after = "where (points, service_at_location_id) < (:after_points, :after_id)" if paged else ""
     statement = text(f"""
-        with reached as materialized (
-            (select e.service_at_location_id as id from directory_listing e join service_capacity free on true
+        with some_others as materialized (
+            {_REACHED} where {_WANTED} and {SOME_OTHERS} limit {REACHED_MAX}
+        ), reached as materialized (
+            ({_REACHED} join service_capacity free on true
               where {_WANTED} and {FREE} order by free.updated desc limit {REACHED_MAX})
-            union
-            (select e.service_at_location_id from directory_listing e where {_WANTED}
-              order by e.standing desc, e.service_at_location_id desc limit {REACHED_MAX})
+            union ({_REACHED} where {_WANTED} and {MEMBERS} limit {REACHED_MAX})
+            union table some_others
+            union ({_REACHED} where {_WANTED} and {OTHERS}
+                    limit {REACHED_MAX} - (select count(*) from some_others))
         ), matched as materialized (
             select entry.* from reached join directory_listing entry on entry.service_at_location_id = reached.id
         ), shares as materialized (
@@ -143,7 +148,10 @@ def match_statement(*, paged: bool) -> TextClause:
         select * from ranked {after} order by points desc, service_at_location_id desc limit :first
     """)  # noqa: S608 (fixed parts; every value is a parameter)
     kinds: dict[str, TypeEngine[Any]] = {
-        **{name: ARRAY(Text()) for name in ("service_types", "languages", "region", "region_whole", "access")},
+        **{
+            name: ARRAY(Text())
+            for name in ("service_types", "languages", "region", "areas", "points", "region_whole", "access")
+        },
         **{name: Boolean() for name in ("urgent", "immigration_sensitive")},
         **{name: Integer() for name in ("household_size", "age_from", "age_to")},
         "without_agencies": ARRAY(Uuid()),
@@ -152,12 +160,16 @@ def match_statement(*, paged: bool) -> TextClause:
     return statement.bindparams(*(bindparam(name, type_=kind) for name, kind in kinds.items()))
 
 
-# Of a broad question the newest counts of something free, and members of the network first of all others.
-_WANTED = f"""e.categories @> :service_types
+# Of a broad question the newest counts of something free, and members of the network apart from all others.
+_KIND = """e.categories @> :service_types
     and (e.agency_id is null
          -- lint: agency-filter whom she blocked
-         or e.agency_id <> all (:without_agencies))
-    and ({touches("e.cells", "region")} or {touches("e.counties", "region")} or cardinality(e.cells) = 0)"""
+         or e.agency_id <> all (:without_agencies))"""
+# The area that a service covers stands among its traits, so that one index knows it, the place and the kind. Said again
+# for the planner, who takes it for cheap to compare a row with each code of a state.
+_WANTED = f"""{_KIND} and (e.cells && :points or e.traits && :areas or cardinality(e.cells) = 0)
+    and ({touches("e.cells", "points")} or {touches("e.counties", "areas")} or cardinality(e.cells) = 0)"""
+_REACHED = "select e.service_at_location_id as id from directory_listing e"
 _FRESH = fresh_condition("unit.name", "capacity.updated")
 _FOR_ONE = ", ".join(f"'{unit}'" for unit in UNITS_FOR_ONE_PERSON)
 _UNITS = f"""

@@ -20,6 +20,8 @@ CELLS_PER_DEGREE = 4
 """A cell is a quarter of a degree: about 28 km north to south, and 21 km west to east at Chicago."""
 KILOMETERS_PER_DEGREE = 111.195
 """Of latitude, on the sphere."""
+_ROUNDING_DEGREES = 0.01
+"""A circle is widest a little poleward of its middle: at 500 km by less than this."""
 WITHIN_KILOMETERS_MAX = 500
 EARTH_RADIUS_KILOMETERS = 6371.0
 
@@ -173,17 +175,35 @@ def surroundings(zip_code: str, within_kilometers: float) -> Surroundings:
     center = zip_place(zip_code.strip()[:5])
     if center is None:
         raise UnknownZip(field="zip_code")
-    high = within_kilometers / KILOMETERS_PER_DEGREE
-    wide = high / max(math.cos(math.radians(min(abs(center.latitude) + high, 89.0))), 0.01)
-    rows = range(_index(center.latitude - high), _index(center.latitude + high) + 1)
-    columns = range(_index(center.longitude - wide), _index(center.longitude + wide) + 1)
-    cells = tuple(f"point:{row}:{column}" for row in rows for column in columns)
+    cells = ring_cells(center, 0.0, within_kilometers)
     near = {center.county, f"state:{center.state}"}
     for cell in cells:
         for place in _places_by_cell().get(cell, ()):
             if distance_kilometers(place.latitude, place.longitude, center) <= within_kilometers:
                 near |= {place.county, f"state:{place.state}"}
     return Surroundings(center, within_kilometers, cells, tuple(sorted(near)))
+
+
+def ring_cells(center: Place, inner_kilometers: float, outer_kilometers: float) -> tuple[str, ...]:
+    """Grid cells that a ring around a place touches: of the outer circle, but for those wholly within the inner one."""
+    high = outer_kilometers / KILOMETERS_PER_DEGREE
+    cells: list[str] = []
+    for row in range(_index(center.latitude - high), _index(center.latitude + high) + 1):
+        edges = row / CELLS_PER_DEGREE, (row + 1) / CELLS_PER_DEGREE
+        nearest = min(max(center.latitude, edges[0]), edges[1])
+        widest = max(_half_width(center, outer_kilometers, at) for at in (*edges, nearest)) + _ROUNDING_DEGREES
+        inside = min(_half_width(center, inner_kilometers, at) for at in edges) - _ROUNDING_DEGREES
+        columns = range(_index(center.longitude - widest), _index(center.longitude + widest) + 1)
+        inner = range(-_index(inside - center.longitude), _index(center.longitude + inside))
+        cells += (f"point:{row}:{column}" for column in columns if column not in inner)
+    return tuple(cells)
+
+
+def _half_width(center: Place, kilometers: float, latitude: float) -> float:
+    """How many degrees of longitude a circle reaches to either side at a latitude; 0 where it does not come so far."""
+    own, there = math.radians(center.latitude), math.radians(latitude)
+    across = math.cos(kilometers / EARTH_RADIUS_KILOMETERS) - math.sin(own) * math.sin(there)
+    return math.degrees(math.acos(min(max(across / (math.cos(own) * math.cos(there)), -1.0), 1.0)))
 
 
 def _index(degrees: float) -> int:

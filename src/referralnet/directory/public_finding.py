@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, TextClause, Uuid, bindparam, text
+from sqlalchemy import Double, Text, TextClause, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
-from referralnet.directory.places import surroundings
+from referralnet.directory.places import chord, spot, surroundings
 
 METERS_PER_KILOMETER = 1000
 FOUND_MAX = 5_000
@@ -34,20 +34,19 @@ ENTRY_COLUMNS = {
 """What of an entry names the row of a table. Of taxonomies there are no entries."""
 _TYPES: dict[str, TypeEngine[Any]] = {
     "area": ARRAY(Text()),
-    "cells": ARRAY(Text()),
+    "center": ARRAY(Double()),
+    "chord": Double(),
     "terms": ARRAY(Uuid()),
     "found": ARRAY(Uuid()),
 }
 
-# The great circle from the middle of a ZIP code area; only public places have a point here (D3).
-_METERS = """2 * 6371000.0 * asin(sqrt(least(1, power(sin(radians(e.latitude - :latitude) / 2), 2)
-    + cos(radians(:latitude)) * cos(radians(e.latitude)) * power(sin(radians(e.longitude - :longitude) / 2), 2))))"""
 _ENGLISH, _SPANISH = (f"websearch_to_tsquery('{language}', :search)" for language in ("english", "spanish"))
 # The words of an entry hold no text that tells a hidden street (entries.py).
 _CONDITIONS = {
     "search": f"e.words @@ case when {_ENGLISH} = {_SPANISH} then {_ENGLISH} else {_ENGLISH} || {_SPANISH} end",
     "area": "(e.traits && :area or cardinality(e.counties) = 0)",
-    "proximity_meters": f"e.cells && :cells and {_METERS} <= :proximity_meters",
+    # From the middle of a ZIP code area, through the globe; only public places have a point here (D3).
+    "chord": "e.spot <@ cube_enlarge(cube(:center), :chord, 3) and (e.spot <-> cube(:center)) <= :chord",
 }
 
 
@@ -117,9 +116,7 @@ def _values(table: str, query: PublicQuery) -> dict[str, Any]:
     values: dict[str, Any] = {"search": query.search} if query.search is not None else {}
     if query.postcode is None or table != "service_at_location":
         return values
+    center = surroundings(query.postcode, 0.0).center
     if query.proximity_meters is None:
-        center = surroundings(query.postcode, 0.0).center
         return values | {"area": [center.county, f"state:{center.state}"]}
-    near = surroundings(query.postcode, query.proximity_meters / METERS_PER_KILOMETER)
-    point = {"latitude": near.center.latitude, "longitude": near.center.longitude}
-    return values | point | {"proximity_meters": query.proximity_meters, "cells": list(near.point_cells)}
+    return values | {"center": spot(center), "chord": chord(query.proximity_meters / METERS_PER_KILOMETER)}

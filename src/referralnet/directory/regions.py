@@ -10,10 +10,16 @@ from referralnet.directory.places import Place, all_places, point_cell
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """`cells`: counties, states and grid cells that touch it. `whole`: coverage that takes in all of it."""
+    """`areas`: counties and states, and `points`: grid cells that touch it. `whole`: areas that take in all of it."""
 
-    cells: tuple[str, ...]
+    areas: tuple[str, ...]
+    points: tuple[str, ...]
     whole: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Areas and points."""
+        return *self.areas, *self.points
 
 
 @lru_cache(maxsize=256)
@@ -24,7 +30,8 @@ def region_cells(region: str) -> Region:
     counties = {place.county for place in places}
     states = {f"state:{place.state}" for place in places}
     points = {point_cell(place.latitude, place.longitude) for place in places}
-    return Region(tuple(sorted(counties | states | points)), tuple(sorted(states if state else states | counties)))
+    whole = states if state else states | counties
+    return Region(tuple(sorted(counties | states)), tuple(sorted(points)), tuple(sorted(whole)))
 
 
 def _lies_in(place: Place, region: str, state: str | None) -> bool:

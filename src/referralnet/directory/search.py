@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from referralnet.directory.search_query import DirectoryQuery, check, filters, v
 from referralnet.directory.search_reach import is_close, is_far
 from referralnet.directory.search_sql import ready_search
 from referralnet.directory.search_words import read_words
-from referralnet.directory.spelling import mend, unknown_words
+from referralnet.directory.spelling import mend, unknown_words, with_mended
 
 __all__ = ["Capacity", "DirectoryHit", "DirectoryQuery", "MatchedTerm", "PublicAddress", "search"]
 
@@ -76,8 +75,3 @@ def _shape(query: DirectoryQuery, understood: Understood, area: Surroundings | N
     cells = len(area.point_cells) if area is not None else 0
     paged = query.after is not None
     return Shape(filtered, wishes(query, understood), paged, is_close(filtered, cells), is_far(cells))
-
-
-def with_mended(words: str, mended: dict[str, str]) -> str:
-    """The words with each misspelled one replaced."""
-    return re.sub(r"[^\W\d_]+", lambda word: mended.get(word[0].lower(), word[0]), words)

@@ -90,7 +90,7 @@ def _statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
     select 'category', code, count(*) from counted cross join unnest(categories) code
      where code = any (cast(:facet_categories as text[])) group by code
     union all
-    select split_part(code, ':', 1), split_part(code, ':', 2), count from said where code !~ '^hours:'
+    select split_part(code, ':', 1), split_part(code, ':', 2), count from said where not starts_with(code, 'hours:')
     union all
     select 'accepting_now', 'true', count(*) from counted e
      where exists (select from service_capacity free where {FREE})

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 _LISTS = (
-    "asked_categories", "hinted_categories", "categories", "languages", "coverage_cells", "point_cells", "own_area",
+    "asked_categories", "hinted_categories", "categories", "languages", "own_area",
     "genders", "gender_said", "costs", "cost_said", "access_said", "spoken", "coverage", "word_list",
 )  # fmt: skip
 _TYPES: dict[str, TypeEngine[Any]] = {
@@ -20,7 +20,6 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "word_queries": ARRAY(TSQUERY()),
     "center": ARRAY(Double()),
     "within_kilometers": Double(),
-    "within_chord": Double(),
     "takes_children": Boolean(),
     "open_at": DateTime(timezone=True),
     "open_minutes": JSONB(),
@@ -32,6 +31,8 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "agency_id": Uuid(),
     **{name: ARRAY(Text()) for name in _LISTS},
 }
+_ENDINGS: dict[str, TypeEngine[Any]] = {"cells": ARRAY(Text()), "chord": Double()}
+"""Of a parameter that is not named above, by the last word of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ def bind(sql: str) -> tuple[TextClause, tuple[str, ...]]:
     """The text with its parameters typed, and their names."""
     statement = text(sql)
     names = tuple(statement.compile().params)
-    typed: list[BindParameter[Any]] = [bindparam(name, type_=_TYPES[name]) for name in names if name in _TYPES]
+    types = {name: _TYPES.get(name) or _ENDINGS.get(name.rpartition("_")[2]) for name in names}
+    typed: list[BindParameter[Any]] = [bindparam(name, type_=kind) for name, kind in types.items() if kind is not None]
     return statement.bindparams(*typed), names
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from referralnet.directory.free_text import Understood
-from referralnet.directory.places import WITHIN_KILOMETERS_MAX, Surroundings, chord, local_times, spot
+from referralnet.directory.places import WITHIN_KILOMETERS_MAX, Surroundings, chord, local_times, ring_cells, spot
+from referralnet.directory.search_reach import RINGS_KILOMETERS, is_far
 from referralnet.directory.taxonomy import one_level_below
 from referralnet.errors import InvalidInput
 
@@ -193,4 +195,16 @@ def _area_values(area: Surroundings | None) -> dict[str, Any]:
         "coverage_cells": list(area.coverage_cells),
         "point_cells": list(area.point_cells),
         "own_area": own_area,
+        **_ring_values(area),
     }
+
+
+def _ring_values(area: Surroundings) -> dict[str, Any]:
+    if not is_far(len(area.point_cells)):
+        return {}
+    given: dict[str, Any] = {}
+    for number, (inner, outer) in enumerate(pairwise((0.0, *RINGS_KILOMETERS, area.within_kilometers))):
+        given[f"ring_{number}_cells"] = list(ring_cells(area.center, inner, outer))
+        given[f"ring_{number}_inner_chord"] = chord(inner) if number else -1.0  # what is in the middle as well
+        given[f"ring_{number}_outer_chord"] = chord(outer)
+    return given

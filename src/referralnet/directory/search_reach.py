@@ -15,8 +15,10 @@ from referralnet.directory.ranking import open_then
 from referralnet.directory.search_parameters import Shape
 
 REACHED_MAX = 2_000
-CLOSE_CELLS_MAX = 400
+CLOSE_CELLS_MAX = 320
 """Of a radius of some 200 km. Beyond, to look for each cell takes longer than to plan for the words that are asked."""
+RINGS_KILOMETERS = (40.0, 100.0, 200.0)
+"""Of a larger circle. Where REACHED_MAX are found so near, none beyond is nearer."""
 
 # Most listings pass these, which the planner cannot know: told so, it walks the order of an index until enough are
 # found, instead of reading the whole table for the few it expects. (A null test on an expression is taken as 99.5 %.)
@@ -69,21 +71,34 @@ FREE = f"""free.service_id = e.service_id and free.gone_at is null and free.avai
 
 # The join, the condition and the order of each way of looking.
 _STANDING = "e.standing desc, e.service_at_location_id desc"
+# Of what an index over words, kinds and traits answers: members of the network, and apart from them anybody, of whom a
+# tenth is asked first: the first by standing, since ids are digests. Members have such an index for themselves, and so
+# has the tenth (migration 0073).
+_TENTH = "(e.standing, e.service_at_location_id) >= (0, 'e6666666-6666-6666-6666-666666666666')"
+MEMBERS, SOME_OTHERS, OTHERS = "e.standing > 0", f"e.standing = 0 and {_TENTH}", f"e.standing = 0 and not {_TENTH}"
+_SORTED = f"{_CHORD} + 0"  # by no index
+_RINGS = tuple(f"ring_{number}" for number in range(len(RINGS_KILOMETERS) + 1))
+_RING = f"e.cells && :{{ring}}_cells and {_CHORD} > :{{ring}}_inner_chord and {_CHORD} <= :{{ring}}_outer_chord"
 _PLACES = {
     "anywhere": ("", "", _STANDING),
-    # Of what the index over words, kinds and traits answers: members of the network, and apart from them anybody.
-    "members": ("", "e.standing > 0", ""),
-    "others": ("", "e.standing = 0", ""),
+    "members": ("", MEMBERS, ""),
+    "some_others": ("", SOME_OTHERS, ""),
+    "others": ("", OTHERS, ""),
     "near": ("", f"e.spot <@ cube_enlarge({_CENTER}, :within_chord, 3) and {_CHORD} <= :within_chord", _CHORD),
-    # Of a large circle, what is free is found first: by distance, each place would be asked whether it is.
-    "far_free": ("", f"{_CHORD} <= :within_chord", f"{_CHORD} + 0"),
+    # Of a large circle, what words and kinds find is looked for ring by ring.
+    **{ring: ("", _RING.format(ring=ring), _SORTED) for ring in _RINGS},
+    # What is free is found first: by distance, each place would be asked whether it is.
+    "far_free": ("", f"{_CHORD} <= :within_chord", _SORTED),
     "close": ("", f"e.cells && :point_cells and {_CHORD} <= :within_chord", _CHORD),
     "nearest": ("", "e.spot is not null", _CHORD),
-    "nearest_free": ("", "e.spot is not null", f"{_CHORD} + 0"),
+    "nearest_free": ("", "e.spot is not null", _SORTED),
     "covering_near": ("", "e.spot is null and e.cells && :coverage_cells", _STANDING),
     "covering": ("", "e.traits && :own_area", _STANDING),
 }
-_BY_DISTANCE = frozenset({"near", "far_free", "close", "nearest", "nearest_free"})
+_BY_DISTANCE = frozenset({"near", *_RINGS, "far_free", "close", "nearest", "nearest_free"})
+# Which way another goes on from, if that has not found enough. What many answer has been found by then: an index over
+# words hands out all or nothing, and a frequent word would cost the more the larger the directory is.
+_GOES_ON_FROM = {"others": ("some_others",), **{ring: _RINGS[:at] for at, ring in enumerate(_RINGS) if at}}
 _COUNTS = {
     "whatever": ("", "", ""),
     "free": ("join service_capacity free on true", FREE, "free.updated desc"),
@@ -108,25 +123,44 @@ def is_far(cells: int) -> bool:
     return cells > CLOSE_CELLS_MAX
 
 
+def has_one_plan(shape: Shape) -> bool:
+    """Whether every way of this shape is through the one index, whatever words and kinds are asked for."""
+    return shape.close or all(_is_ringed(shape, counts) for counts in _counts(shape))
+
+
+def _is_ringed(shape: Shape, counts: tuple[str, ...]) -> bool:
+    return shape.far and "area" in shape.filters and counts == ("whatever",) and not _INDEXED.isdisjoint(shape.filters)
+
+
 def reach(shape: Shape, selected: str) -> str:
     """The CTE `reached`: `selected` of each listing, whether something `is_free`, and its `way`.
 
     A listing may be reached twice, by two ways or by two counts.
     """
     ways = [way for counts in _counts(shape) for way in product(_places(shape, counts), [counts])]
-    found = " union all ".join(f"({_way(shape, selected, at, *way)})" for at, way in enumerate(ways))
-    return f"reached as ({found})"
+    gone_on_from = {before for at, _ in ways for before in _GOES_ON_FROM.get(at, ())}
+    named, found = [], []
+    for place, counts in ways:
+        number = ways.index((_GOES_ON_FROM.get(place, (place,))[0], counts))
+        way = _way(shape, selected, number, place, counts)
+        if place in gone_on_from:
+            named.append(f"{place} as materialized ({way})")
+            way = f"table {place}"
+        found.append(f"({way})")
+    return ", ".join([*named, f"reached as ({' union all '.join(found)})"])
 
 
 def _places(shape: Shape, counts: tuple[str, ...]) -> tuple[str, ...]:
     if shape.close:
         return "close", "covering_near"
     if "area" in shape.filters:
-        near = "far_free" if shape.far and counts[0] == "free" else "near"
-        return near, "covering_near"
+        if _is_ringed(shape, counts):
+            return (*_RINGS, "covering_near")
+        return "far_free" if shape.far and counts[0] == "free" else "near", "covering_near"
     # What a few in a hundred answer would be looked for among all, in the order of `standing`. Told no order, and given
     # a condition that the index of that order answers as well, the planner takes whichever index is through sooner.
-    anywhere = ("members", "others") if counts == ("whatever",) and _INDEXED & set(shape.filters) else ("anywhere",)
+    indexed = counts == ("whatever",) and not _INDEXED.isdisjoint(shape.filters)
+    anywhere = ("members", "some_others", "others") if indexed else ("anywhere",)
     nearest = "nearest_free" if counts[0] == "free" else "nearest"
     return (nearest, "covering", *anywhere) if "place" in shape.wishes else anywhere
 
@@ -147,5 +181,6 @@ def _way(shape: Shape, selected: str, number: int, place: str, counts: tuple[str
     order = _PLACES[place][2] if place in _BY_DISTANCE else _COUNTS[counts[0]][2] or _PLACES[place][2]
     ordered = f"order by {order}" if order else ""
     free = "true" if "free" in counts else "false"
+    enough = " - ".join([str(REACHED_MAX), *map("(select count(*) from {})".format, _GOES_ON_FROM.get(place, ()))])
     return f"""select {selected}, {free} as is_free, {number} as way from directory_listing e {joins}
-         where {where} {ordered} limit {REACHED_MAX}"""  # noqa: S608 (fixed parts; every value is a parameter)
+         where {where} {ordered} limit {enough}"""  # noqa: S608 (fixed parts; every value is a parameter)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.direct import Direct
 from referralnet.directory.search_parameters import Shape, planning
+from referralnet.directory.search_reach import has_one_plan
 from referralnet.directory.spelling import HEARD
 
 
@@ -57,7 +58,7 @@ async def read_words(
     """
     word_list = list(dict.fromkeys(words.split()))
     asked = {
-        "mode": "force_generic_plan" if shape.close else "force_custom_plan",
+        "mode": "force_generic_plan" if has_one_plan(shape) else "force_custom_plan",
         "words": words,
         "eligibility_words": eligibility_words,
         "word_list": word_list,

@@ -68,6 +68,11 @@ async def mend(session: AsyncSession, unheard: dict[str, str]) -> dict[str, str]
     return mended
 
 
+def with_mended(words: str, mended: dict[str, str]) -> str:
+    """The words with each misspelled one replaced."""
+    return re.sub(r"[^\W\d_]+", lambda word: mended.get(word[0].lower(), word[0]), words)
+
+
 def _likeness(typed: str, word: str) -> float:
     return SequenceMatcher(None, typed, word).ratio()
 

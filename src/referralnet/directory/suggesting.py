@@ -1,7 +1,8 @@
 """Names completed while somebody types: services, organizations, and categories in English and Spanish.
 
-Three ways, each by an index: names that begin so, names with a word that begins so, and, only where those are fewer
-than asked for, names that are spelled nearly so. Names alone are looked at, which are public; places have none (D1).
+Two ways, each by an index: names that begin so, and names with a word that begins so. Where those are fewer than asked
+for, the spelling of words that no name has is mended, and both are gone again. Names alone are looked at, which are
+public; places have none (D1).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.directory.search_parameters import expect_fast_pages
-from referralnet.directory.spelling import folded
+from referralnet.directory.spelling import folded, mend, unknown_words, with_mended
 from referralnet.errors import InvalidInput
 
 SUGGESTED_MAX = 10
@@ -23,35 +24,40 @@ KINDS = ("service", "organization", "category")
 WORD_LENGTH_MIN = 3
 """Shorter ones have no trigram that an index could find inside a name."""
 _READ_MAX = 200
-_COMPARED_MAX = 1_000
-"""Names that are spelled nearly so: of a short word a tenth of a large directory is."""
+_FREQUENT_MAX = 10_000
+"""Names that are looked through one by one, the most used first. Of a frequent word enough are among them, and no index
+over letters is asked, which hands out all or nothing.
+"""
 
-# How alike a name must be to be told: "lantren house" is 0.5 like "lantern house".
-_NEARLY = text("select set_config('pg_trgm.word_similarity_threshold', '0.45', true)")
+_INSIDE = ":with_words and name.folded like :pattern and name.kind = any (cast(:kinds as text[]))"
 _SUGGEST = f"""
     with begins as materialized (
         select * from directory_names where folded >= :low and folded < :high and kind = any (cast(:kinds as text[]))
          order by folded limit {_READ_MAX}
+    ), frequent as materialized (
+        select * from (select * from directory_names order by uses desc, folded limit {_FREQUENT_MAX}) name
+         where {_INSIDE} and (select count(*) from begins) < {_READ_MAX} limit {_READ_MAX}
     ), inside as materialized (
-        select * from directory_names
-         where :with_words and folded like :pattern and kind = any (cast(:kinds as text[])) offset 0
-    ), alike as materialized (
-        select * from directory_names
-         where :with_words and (select count(*) from begins) + (select count(*) from inside) < :first
-           and :low <% folded and kind = any (cast(:kinds as text[])) limit {_COMPARED_MAX}
+        table frequent union (
+        select * from directory_names name
+         where {_INSIDE} and (select count(*) from begins) + (select count(*) from frequent) < {_READ_MAX}
+         order by uses desc, folded limit {_READ_MAX})
     ), told as (
-        select 3 as way, begins.* from begins
-        union all select * from (select 2, inside.* from inside order by uses desc, folded limit {_READ_MAX}) words
-        union all select * from (
-            select 1, alike.* from alike order by word_similarity(:low, folded) desc, folded limit {_READ_MAX}) near
+        select true as begins, begins.* from begins union all select false, inside.* from inside
     )
-    select max(way) as way, kind, min(name) as name, language, code, sum(uses) as uses,
+    select bool_or(begins) as begins, kind, min(name) as name, language, code, sum(uses) as uses,
            case when count(distinct target_id) = 1 then min(target_id::text)::uuid end as target_id
       from told
      group by kind, folded, language, code
      order by 1 desc, language = :language desc, word_similarity(:low, folded) desc, sum(uses) desc, folded
      limit {_READ_MAX}
 """  # noqa: S608 (our own bound)
+# A word that is typed half is the beginning of one that is known.
+_UNKNOWN = text("""
+    select typed from unnest(cast(:typed as text[])) typed
+     where not exists (
+        select from directory_words known where known.word >= typed and known.word < typed || chr(1114111))
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,33 +97,47 @@ async def suggest_names(
         raise InvalidInput(field="kinds", detail=f"One of {', '.join(KINDS)}.")
     if not _plain(typed):
         return []
-    statement, values = suggestion_statement(typed, kinds=kinds, language=language, first=first)
-    ways = {3: "begins", 2: "word_begins", 1: "similar"}
+    plain, kinds = _plain(typed), kinds or KINDS
     await expect_fast_pages(session)
-    await session.execute(_NEARLY)
-    told: dict[tuple[str, str], Suggestion] = {}
-    for row in await session.execute(statement, values):
-        key = (row.kind, row.code or row.name.lower())
-        first_told = told.setdefault(key, Suggestion(row.kind, row.name, row.code, row.target_id, ways[row.way]))
-        if row.code and row.language == language:
-            told[key] = replace(first_told, name=row.name)
+    told = await _names(session, plain, kinds, language)
+    if len(told) < first and (mended := await _mended(session, plain)) != plain:
+        for key, name in (await _names(session, mended, kinds, language)).items():
+            told.setdefault(key, replace(name, how="similar"))
     return list(told.values())[:first]
 
 
-def suggestion_statement(
-    typed: str, *, kinds: tuple[str, ...], language: str, first: int
-) -> tuple[TextClause, dict[str, Any]]:
-    """The statement and its values."""
-    plain = _plain(typed)
+async def _names(
+    session: AsyncSession, plain: str, kinds: tuple[str, ...], language: str
+) -> dict[tuple[str, str], Suggestion]:
+    """By kind and code, or by kind and name: a term stands once, in the language of whoever asks where it has that."""
+    told: dict[tuple[str, str], Suggestion] = {}
+    statement, values = suggestion_statement(plain, kinds, language)
+    for row in await session.execute(statement, values):
+        how = "begins" if row.begins else "word_begins"
+        key = (row.kind, row.code or row.name.lower())
+        first_told = told.setdefault(key, Suggestion(row.kind, row.name, row.code, row.target_id, how))
+        if row.code and row.language == language:
+            told[key] = replace(first_told, name=row.name)
+    return told
+
+
+async def _mended(session: AsyncSession, plain: str) -> str:
+    """What was typed with the spelling of each word mended that no name has."""
+    words = unknown_words(plain)
+    unknown = await session.scalars(_UNKNOWN, {"typed": list(words)}) if words else ()
+    return folded(with_mended(plain, await mend(session, {word: words[word] for word in unknown})))
+
+
+def suggestion_statement(plain: str, kinds: tuple[str, ...], language: str) -> tuple[TextClause, dict[str, Any]]:
+    """The statement and its values, for what was typed without accents and in lower case."""
     escaped = plain.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     values = {
         "low": plain,
         "high": f"{plain}\U0010ffff",
         "pattern": f"% {escaped}%",
         "with_words": len(plain) >= WORD_LENGTH_MIN,
-        "kinds": list(kinds or KINDS),
+        "kinds": list(kinds),
         "language": language,
-        "first": first,
     }
     return text(_SUGGEST), values
 

@@ -328,6 +328,7 @@ class ServiceCapacity(FromPackage, Base):
             "service_capacity_free_idx",
             "updated",
             "service_id",
+            postgresql_include=["unit_id"],
             postgresql_where=text("available > 0 and gone_at is null"),
         ),
         Index("service_capacity_updated_idx", "updated", "service_id", postgresql_where=text("gone_at is null")),

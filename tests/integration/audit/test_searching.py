@@ -126,3 +126,40 @@ async def test_each_chain_is_checked_once_a_day(owner: Database, worker: Databas
                 await check_chain(session, waiting.id, now=now + timedelta(hours=later))
             made = text("select count(*) from trail_check where agency_id = :id")
             assert await session.scalar(made, {"id": auditor.agency_id}) == planned
+
+
+MUCH = """
+    insert into audit_event (agency_id, member_id, action, subject_kind, subject_id, at)
+    select case when n % 2 = 0 then $1::uuid else gen_random_uuid() end, case when n % 6 = 0 then $2::uuid else $3 end,
+           (array['signed_in', 'task_closed', 'survivor_revealed'])[1 + n / 6 % 3],
+           (array['survivor', 'member'])[1 + n % 5 / 4], gen_random_uuid(), now() - n * interval '1 minute'
+      from generate_series(1, 20000) n
+"""
+
+
+READ_SO_FAR = "select idx_tup_fetch from pg_stat_xact_user_tables where relname = 'audit_event'"
+
+
+async def test_a_page_of_a_long_trail_reads_no_more_events_than_it_could_show(
+    app: Database, owner: Database, keyring: Keyring, database_urls: DatabaseUrls
+) -> None:
+    auditor, coordinator = await staff(owner, keyring)
+    async with superuser(database_urls) as db:
+        await db.execute(MUCH, auditor.agency_id, coordinator.member_id, auditor.member_id)
+        await db.execute("vacuum analyze audit_event")
+    signed_in, readings = (Action.SIGNED_IN,), READINGS
+    for search in (
+        TrailSearch(),
+        TrailSearch(actions=signed_in),
+        TrailSearch(actions=readings),
+        TrailSearch(member_id=coordinator.member_id),
+        TrailSearch(member_id=coordinator.member_id, actions=readings),
+        TrailSearch(member_id=auditor.member_id, actions=signed_in),
+        TrailSearch(subject_kind="member"),
+    ):
+        async with app.transaction(auditor) as session:
+            before = await session.scalar(text(READ_SO_FAR))
+            await search_trail(session, search, first=50)
+            read = await session.scalar(text(READ_SO_FAR)) - before
+            assert 50 <= read <= 50 * max(len(search.actions), 1), search
+            assert await session.scalar(text("show enable_bitmapscan")) == "on", "nothing else is planned so"

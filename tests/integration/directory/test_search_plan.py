@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
@@ -17,13 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from referralnet.database.acting import Member, Operator, PublicReader
 from referralnet.database.transactions import Database
+from referralnet.directory import search_reach
 from referralnet.directory.matching import Wanted, match
 from referralnet.directory.projection import PublicQuery, count_public, find_public, public_page
 from referralnet.directory.search import DirectoryQuery, Prepared, prepare
 from referralnet.directory.search_facets import facets_statement
 from referralnet.directory.search_parameters import Shape, expect_fast_pages
 from referralnet.directory.search_sql import search_statement
-from referralnet.directory.suggesting import suggestion_statement
+from referralnet.directory.suggesting import KINDS, suggestion_statement
 from tests.factories.directory import EVENING, Keeper
 
 BIG = (
@@ -180,19 +181,52 @@ async def test_what_is_close_is_read_by_one_plan_through_that_index(
     assert [table for table in BIG if f"Seq Scan on {table} " in plan] == []
 
 
-async def test_what_is_far_is_planned_for_its_own_words(app: Database, stranger: Member, many: None) -> None:
-    far = await prepared(app, stranger, replace(CLOSE, within_kilometers=450.0))
-    assert not far.shape.close
+@pytest.mark.parametrize(
+    ("more", "mode"),
+    [
+        ({}, "force_generic_plan"),
+        ({"within_kilometers": 450.0}, "force_generic_plan"),
+        ({"within_kilometers": 450.0, "available_tonight": True}, "force_custom_plan"),
+        ({"within_kilometers": None}, "force_custom_plan"),
+    ],
+)
+async def test_a_plan_is_kept_where_one_index_answers_whatever_is_asked(
+    app: Database, stranger: Member, many: None, more: dict[str, Any], mode: str
+) -> None:
     async with app.transaction(stranger) as session:
-        await prepare(session, replace(CLOSE, within_kilometers=450.0), EVENING)
-        assert await session.scalar(text("show plan_cache_mode")) == "force_custom_plan"
-        await prepare(session, CLOSE, EVENING)
-        assert await session.scalar(text("show plan_cache_mode")) == "force_generic_plan"
+        await prepare(session, replace(CLOSE, **more), EVENING)
+        assert await session.scalar(text("show plan_cache_mode")) == mode
+
+
+@pytest.mark.parametrize("query", [DirectoryQuery(words="help"), DirectoryQuery(categories=("legal",))])
+async def test_of_what_many_answer_members_and_a_tenth_are_read_and_no_more(
+    app: Database, stranger: Member, many: None, query: DirectoryQuery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_reach, "REACHED_MAX", 100)
+    asked_for = await prepared(app, stranger, query)
+    statement, names = search_statement(asked_for.shape)
+    explain = text(f"explain (analyze, format json) {statement.text}").bindparams(*statement._bindparams.values())
+    given = {name: asked_for.values[name] for name in names}
+    async with app.transaction(stranger) as session:
+        await expect_fast_pages(session)
+        (plan,) = (await session.execute(explain, given)).scalar_one()
+    reads = [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == "directory_entry"]
+    rest = [node for node in reads if "NOT (ROW" in node.get("Filter", "")]
+    assert [node["Actual Loops"] for node in rest] == [0]
+    looked_at = [node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in reads]
+    assert max(looked_at) < 3_000, "of twenty thousand"
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A plan's nodes."""
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
 
 
 @pytest.mark.parametrize("typed", ["den", "lantern", "legal cl"])
 async def test_names_are_completed_by_their_indexes(app: Database, stranger: Member, many: None, typed: str) -> None:
-    statement, values = suggestion_statement(typed, kinds=(), language="en", first=10)
+    statement, values = suggestion_statement(typed, KINDS, "en")
     assert await read_whole(app, stranger, [("suggest", statement, values)]) == []
 
 

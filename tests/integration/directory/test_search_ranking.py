@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from referralnet.database.acting import Member, Operator
 from referralnet.database.transactions import Database
+from referralnet.directory import search_facets as search_facets_module
 from referralnet.directory import search_reach
 from referralnet.directory.search import DirectoryHit, DirectoryQuery, search
 from referralnet.directory.search_facets import search_facets
@@ -43,6 +45,11 @@ async def all_pages(app: Database, member: Member, query: DirectoryQuery) -> lis
             found += page
             query = replace(query, after=page[-1].position)
     return found
+
+
+def as_distances(hits: list[DirectoryHit]) -> list[float]:
+    """Of public places, the nearest first."""
+    return sorted(hit.distance_kilometers for hit in hits if hit.distance_kilometers is not None)
 
 
 def as_ranked(hits: list[DirectoryHit]) -> list[Ranked]:
@@ -89,6 +96,7 @@ async def test_counts_are_those_of_the_same_listings(
     "query",
     [
         DirectoryQuery(zip_code="60601", within_kilometers=300.0),
+        DirectoryQuery(zip_code="60601", within_kilometers=300.0, words="lantern"),
         DirectoryQuery(available_tonight=True),
         DirectoryQuery(words="lantern"),
         DirectoryQuery(accepting_now=True),
@@ -101,6 +109,7 @@ async def test_what_lies_beyond_a_bound_is_the_farthest_the_least_free_or_the_le
     """With a bound of twelve, each way still brings its twelve best."""
     async with owner.transaction(Operator()) as session:
         whole = {hit.id: hit for hit in await ranked(session, query, now=EVENING)}
+    distances = as_distances(await all_pages(app, stranger, query))
     monkeypatch.setattr(search_reach, "REACHED_MAX", 12)
     ready_search.cache_clear()
     hits = await all_pages(app, stranger, query)
@@ -108,11 +117,30 @@ async def test_what_lies_beyond_a_bound_is_the_farthest_the_least_free_or_the_le
     found = {hit.service_at_location_id for hit in hits}
     assert found < whole.keys()
     if query.within_kilometers:
-        told = sorted(hit.distance_kilometers for hit in hits if hit.distance_kilometers is not None)
-        assert len(told) == 12
+        assert as_distances(hits) == distances[:12]
         assert any(hit.confidential for hit in hits), "hidden places are reached beside the nearest, not behind them"
     if query.available_tonight or query.accepting_now:
         assert sum("open_units" in hit.reasons_for or "open_units_confirmed" in hit.reasons_for for hit in hits) >= 6
-    if query.words:
+    if query.words and not query.within_kilometers:
         members = sum("network_member" in hit.reasons for hit in whole.values())
         assert sum("network_member" in hit.reasons_for for hit in hits) == min(members, 12)
+        assert len(hits) == min(members, 12) + min(len(whole) - members, 12)
+
+
+@pytest.mark.parametrize("place", [{}, {"zip_code": "60601", "within_kilometers": 300.0}])
+@pytest.mark.parametrize("bound", [3, 12, 2_000])
+async def test_counts_say_that_more_match_where_a_way_has_met_its_bound(
+    app: Database, owner: Database, stranger: Member, directory: RandomDirectory, monkeypatch: pytest.MonkeyPatch,
+    place: dict[str, Any], bound: int,
+) -> None:  # fmt: skip
+    query = DirectoryQuery(words="lantern", **place)
+    async with owner.transaction(Operator()) as session:
+        whole = len(await ranked(session, query, now=EVENING))
+    for module in (search_reach, search_facets_module):
+        monkeypatch.setattr(module, "REACHED_MAX", bound)
+    search_facets_module._statement.cache_clear()
+    async with app.transaction(stranger) as session:
+        found = await search_facets(session, query, now=EVENING)
+    search_facets_module._statement.cache_clear()
+    assert found.at_least == (bound < whole)
+    assert found.total < whole if found.at_least else found.total == whole

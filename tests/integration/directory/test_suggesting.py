@@ -27,6 +27,8 @@ async def suggest(app: Database, member: Member | Nobody, typed: str, **options:
         ("LANTERN h", "Lantern House", "begins"),
         ("madre", "Casa Madreselva", "word_begins"),
         ("lantren house", "Lantern House", "similar"),
+        ("lantren ho", "Lantern House", "similar"),
+        ("ayuda leagl", "Ayuda legal", "similar"),
         ("ayuda leg", "Ayuda legal", "begins"),
         ("t vi", "T visa", "begins"),
         ("inmigracion", "Ayuda legal de inmigración", "word_begins"),

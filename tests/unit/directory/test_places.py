@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from referralnet.directory.places import (
     KILOMETERS_PER_DEGREE,
+    Place,
     UnknownZip,
     distance_kilometers,
     point_cell,
+    ring_cells,
     surroundings,
     zip_place,
 )
@@ -61,11 +63,35 @@ def test_no_point_within_the_radius_lies_outside_the_cells(
     zip_code: str, radius: float, share: float, bearing: float
 ) -> None:
     area = surroundings(zip_code, radius)
-    angle = math.radians(radius * share / KILOMETERS_PER_DEGREE)
-    start = math.radians(area.center.latitude)
+    assert point_cell(*away(area.center, radius * share, bearing)) in area.point_cells
+
+
+@given(
+    zip_code=st.sampled_from(["60601", "99723", "33040"]),
+    edges=st.sampled_from([(0.0, 30.0), (40.0, 100.0), (100.0, 200.0), (200.0, 500.0)]),
+    share=st.floats(0.001, 0.999),
+    bearing=st.floats(0, 2 * math.pi),
+)
+def test_no_point_of_a_ring_lies_outside_its_cells_and_few_cells_lie_within_it(
+    zip_code: str, edges: tuple[float, float], share: float, bearing: float
+) -> None:
+    center = surroundings(zip_code, 0.0).center
+    inner, outer = edges
+    point = away(center, inner + (outer - inner) * share, bearing)
+    ring = ring_cells(center, inner, outer)
+    assert point_cell(*point) in ring
+    assert len(set(ring)) == len(ring)
+    if inner:
+        assert point_cell(center.latitude, center.longitude) not in ring
+        assert set(ring_cells(center, 0.0, outer)) == set(ring) | set(ring_cells(center, 0.0, inner))
+
+
+def away(center: Place, kilometers: float, bearing: float) -> tuple[float, float]:
+    """Latitude and longitude of the point so far from a place, along the great circle."""
+    angle, start = math.radians(kilometers / KILOMETERS_PER_DEGREE), math.radians(center.latitude)
     latitude = math.asin(math.sin(start) * math.cos(angle) + math.cos(start) * math.sin(angle) * math.cos(bearing))
     east = math.atan2(
         math.sin(bearing) * math.sin(angle) * math.cos(start),
         math.cos(angle) - math.sin(start) * math.sin(latitude),
     )
-    assert point_cell(math.degrees(latitude), area.center.longitude + math.degrees(east)) in area.point_cells
+    return math.degrees(latitude), center.longitude + math.degrees(east)
