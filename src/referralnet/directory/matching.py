@@ -13,12 +13,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, DateTime, Integer, Row, Text, TextClause, Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from referralnet.directory.freshness import fresh_condition
 from referralnet.directory.matching_policy import AGE_BANDS, FAMILY_UNIT, REASONS, UNITS_FOR_ONE_PERSON, touches
+from referralnet.directory.places import local_times
 from referralnet.directory.regions import region_cells
 from referralnet.directory.search_parameters import expect_fast_pages
 from referralnet.directory.search_reach import FREE, MEMBERS, OTHERS, REACHED_MAX, SOME_OTHERS
@@ -89,6 +90,7 @@ async def match(
         raise InvalidInput(field="first", detail=f"From 1 to {FIRST_MAX}.")
     region = region_cells(wanted.region)
     age_from, age_to = AGE_BANDS[wanted.age_band]
+    open_minutes, open_dates = local_times(now)
     values: dict[str, Any] = {
         "service_types": [wanted.service_type],
         "urgent": wanted.urgency == "urgent",
@@ -104,6 +106,9 @@ async def match(
         "immigration_sensitive": wanted.immigration_sensitive,
         "without_agencies": list(without_agencies),
         "now": now,
+        "open_at": now,
+        "open_minutes": open_minutes,
+        "open_dates": open_dates,
         "first": first,
     }
     if after is not None:
@@ -156,6 +161,9 @@ def match_statement(*, paged: bool) -> TextClause:
         **{name: Integer() for name in ("household_size", "age_from", "age_to")},
         "without_agencies": ARRAY(Uuid()),
         "now": DateTime(timezone=True),
+        "open_at": DateTime(timezone=True),
+        "open_minutes": JSONB(),
+        "open_dates": JSONB(),
     }
     return statement.bindparams(*(bindparam(name, type_=kind) for name, kind in kinds.items()))
 

@@ -7,7 +7,7 @@ docs/matching.md tells this table to people; a test compares the two.
 
 from __future__ import annotations
 
-from referralnet.directory.ranking import Reason
+from referralnet.directory.ranking import Reason, open_then
 
 # Asked for urgently, what is confirmed free outranks all that is not, but for what cannot take her at all.
 URGENT_POINTS = 3_000
@@ -29,7 +29,7 @@ _AGE_STATED = "coalesce(e.minimum_age, e.maximum_age) is not null"
 _YOUNGEST, _OLDEST = "coalesce(e.minimum_age, 0)", "coalesce(e.maximum_age, 200)"
 _FREE = "c.state = 'fresh' and c.enough"
 _FULL = "c.state = 'fresh' and not c.enough"
-_HOURS = "directory_open_at(e.hours, e.hours_valid, e.time_zone, :now)"
+_HOURS = open_then("e")
 _SPEAKS = "e.languages && :languages"
 _HOUSEHOLD = ":household_size > 1"
 

@@ -1,8 +1,9 @@
-"""Which listings a question reaches: at most REACHED_MAX of each way of looking, in the order of an index.
+"""Which listings a question reaches: at most REACHED_MAX of each way of looking.
 
 A broad question costs what a narrow one does, because each way stops when it has found enough: the nearest by the index
-over points, those with something free by the newest counts, all others by the order of `standing`. What few listings
-answer is read by the one index over words, kinds, cells and traits, whichever way; the planner knows which is less.
+over points or ring by ring, those with something free by the newest counts, all others by `standing`, or of what words
+and kinds find members of the network and then a tenth of the rest (decision 0175). What few listings answer is read by
+the one index over words, kinds, cells and traits, whichever way; the planner knows which is less.
 """
 
 from __future__ import annotations

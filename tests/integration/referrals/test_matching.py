@@ -23,7 +23,8 @@ async def network_with_coverage(owner: Database) -> Network:
     async with owner.transaction(Operator()) as session:
         await session.execute(
             text("""
-                update directory_entry set categories = '{shelter}', counties = '{state:IL}', cells = '{state:IL}'
+                update directory_entry set categories = '{shelter}', counties = '{state:IL}', cells = '{state:IL}',
+                       traits = '{state:IL}'
                  where service_at_location_id = :id
             """),
             {"id": network.service_at_location_id},
