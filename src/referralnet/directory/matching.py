@@ -94,10 +94,9 @@ async def match(
     values: dict[str, Any] = {
         "service_types": [wanted.service_type],
         "urgent": wanted.urgency == "urgent",
-        "region": list(region.cells),
         "areas": list(region.areas),
         "points": list(region.points),
-        "region_whole": list(region.whole),
+        "whole": list(region.whole),
         "languages": [wanted.language],
         "household_size": wanted.household_size,
         "age_from": age_from,
@@ -153,10 +152,7 @@ def match_statement(*, paged: bool) -> TextClause:
         select * from ranked {after} order by points desc, service_at_location_id desc limit :first
     """)  # noqa: S608 (fixed parts; every value is a parameter)
     kinds: dict[str, TypeEngine[Any]] = {
-        **{
-            name: ARRAY(Text())
-            for name in ("service_types", "languages", "region", "areas", "points", "region_whole", "access")
-        },
+        **{name: ARRAY(Text()) for name in ("service_types", "languages", "areas", "points", "whole", "access")},
         **{name: Boolean() for name in ("urgent", "immigration_sensitive")},
         **{name: Integer() for name in ("household_size", "age_from", "age_to")},
         "without_agencies": ARRAY(Uuid()),
@@ -168,14 +164,14 @@ def match_statement(*, paged: bool) -> TextClause:
     return statement.bindparams(*(bindparam(name, type_=kind) for name, kind in kinds.items()))
 
 
-# Of a broad question the newest counts of something free, and members of the network apart from all others.
-_KIND = """e.categories @> :service_types
+# Of a broad question the newest counts of something free, and members of the network apart from all others. The area
+# that a service covers stands among its traits, so that one index knows it, the place and the kind; and it is said
+# again for the planner, who takes it for cheap to compare a row with each code of a state.
+_WANTED = f"""e.categories @> :service_types
     and (e.agency_id is null
          -- lint: agency-filter whom she blocked
-         or e.agency_id <> all (:without_agencies))"""
-# The area that a service covers stands among its traits, so that one index knows it, the place and the kind. Said again
-# for the planner, who takes it for cheap to compare a row with each code of a state.
-_WANTED = f"""{_KIND} and (e.cells && :points or e.traits && :areas or cardinality(e.cells) = 0)
+         or e.agency_id <> all (:without_agencies))
+    and (e.cells && :points or e.traits && :areas or cardinality(e.cells) = 0)
     and ({touches("e.cells", "points")} or {touches("e.counties", "areas")} or cardinality(e.cells) = 0)"""
 _REACHED = "select e.service_at_location_id as id from directory_listing e"
 _FRESH = fresh_condition("unit.name", "capacity.updated")

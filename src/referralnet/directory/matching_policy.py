@@ -39,8 +39,8 @@ def touches(codes: str, region: str) -> str:
     return f"exists (select from unnest({codes}) code where code = any (:{region}))"
 
 
-_COVERS = touches("e.counties", "region")
-_COVERS_WHOLE = touches("e.counties", "region_whole")
+_COVERS = touches("e.counties", "areas")
+_COVERS_WHOLE = touches("e.counties", "whole")
 
 REASONS = (
     # Who is taken.
@@ -62,7 +62,7 @@ REASONS = (
     # Where.
     Reason("covers_region", 60, _COVERS_WHOLE),
     Reason("covers_part_of_region", 30, f"{_COVERS} and not {_COVERS_WHOLE}"),
-    Reason("place_in_region", 20, f"{touches('e.cells', 'region')} and not {_COVERS}"),
+    Reason("place_in_region", 20, f"{touches('e.cells', 'points')} and not {_COVERS}"),
     Reason("coverage_not_stated", -40, "cardinality(e.cells) = 0"),
     # Now. A count that is too old counts for nothing (D5).
     Reason("open_units_confirmed", URGENT_POINTS, f":urgent and {_FREE}"),

@@ -16,15 +16,10 @@ class Region:
     points: tuple[str, ...]
     whole: tuple[str, ...]
 
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """Areas and points."""
-        return *self.areas, *self.points
-
 
 @lru_cache(maxsize=256)
 def region_cells(region: str) -> Region:
-    """Cells of "US-IL" or "606"; none of a region outside the United States or of an unknown one."""
+    """What touches "US-IL" or "606"; nothing of a region outside the United States or of an unknown one."""
     state = region.removeprefix("US-") if region.startswith("US-") else None
     places = [place for place in all_places() if _lies_in(place, region, state)]
     counties = {place.county for place in places}

@@ -202,8 +202,10 @@ def _area_values(area: Surroundings | None) -> dict[str, Any]:
 def _ring_values(area: Surroundings) -> dict[str, Any]:
     if not is_far(len(area.point_cells)):
         return {}
+    # Cells are narrow in the north: a circle of many may be smaller than the last rings, which then have no width.
+    edges = (0.0, *(min(edge, area.within_kilometers) for edge in RINGS_KILOMETERS), area.within_kilometers)
     given: dict[str, Any] = {}
-    for number, (inner, outer) in enumerate(pairwise((0.0, *RINGS_KILOMETERS, area.within_kilometers))):
+    for number, (inner, outer) in enumerate(pairwise(edges)):
         given[f"ring_{number}_cells"] = list(ring_cells(area.center, inner, outer))
         given[f"ring_{number}_inner_chord"] = chord(inner) if number else -1.0  # what is in the middle as well
         given[f"ring_{number}_outer_chord"] = chord(outer)

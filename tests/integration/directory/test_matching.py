@@ -18,7 +18,7 @@ from referralnet.database.transactions import Database
 from referralnet.directory.freshness import fresh_for
 from referralnet.directory.matching import Match, Wanted, match
 from referralnet.directory.matching_policy import AGE_BANDS, CANNOT_POINTS, REASONS, URGENT_POINTS
-from referralnet.directory.regions import region_cells
+from referralnet.directory.regions import Region, region_cells
 from referralnet.errors import InvalidInput
 from referralnet.survivors.needs import AgeBand
 from tests.factories.directory import EVENING, Keeper, import_folder, write_shelter
@@ -101,8 +101,8 @@ async def test_a_region_excludes_what_covers_only_another(app: Database, strange
 def test_a_region_knows_its_counties_and_no_foreign_one() -> None:
     assert {"county:IL/cook", "state:IL"} <= set(region_cells("606").whole)
     assert region_cells("US-IL").whole == ("state:IL",)
-    assert "county:IL/cook" in region_cells("US-IL").cells
-    assert region_cells("MX-CMX").cells == ()
+    assert "county:IL/cook" in region_cells("US-IL").areas
+    assert region_cells("MX-CMX") == Region((), (), ())
 
 
 async def test_language_children_and_ages_are_said(app: Database, keeper: Keeper, stranger: Member) -> None:
