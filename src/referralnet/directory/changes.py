@@ -22,7 +22,7 @@ NEW = """
     select cast(:import_id as uuid), cast(:table as text), id, null, '' from pg_temp.differing where fresh
 """
 # Written by ReferralNet beside a row, or by accepting a referral: no change of the listing.
-DIGEST = "md5((to_jsonb(t) - array['confidential', 'agency_id', 'held'])::text)"
+DIGEST = "md5((to_jsonb(t) - array['confidential', 'agency_id', 'held', 'near'])::text)"
 
 
 async def digest_changes(session: AsyncSession, import_id: UUID, table: str) -> None:

@@ -17,7 +17,7 @@ from referralnet.directory.formats import LINKS
 from referralnet.directory.values import BY_TYPE, SPECIAL
 
 # Kept by ReferralNet itself; no package brings them.
-OWN_COLUMNS = {"id", "package", "source_id", "gone_at", "confidential", "agency_id", "held"}
+OWN_COLUMNS = {"id", "package", "source_id", "gone_at", "confidential", "agency_id", "held", "near"}
 ANY_TABLE = "*"
 NAMESPACE = uuid.UUID("5a1c9f0e-7d52-5b0e-9c8e-3d9a6f1f2b47")
 

@@ -22,10 +22,18 @@ from referralnet.directory.matching_policy import AGE_BANDS, FAMILY_UNIT, REASON
 from referralnet.directory.places import local_times
 from referralnet.directory.regions import region_cells
 from referralnet.directory.search_parameters import expect_fast_pages
-from referralnet.directory.search_reach import FREE, MEMBERS, OTHERS, REACHED_MAX, SOME_OTHERS
+from referralnet.directory.search_reach import (
+    MEMBERS,
+    OTHERS,
+    REACHED_MAX,
+    SOME_OTHERS,
+    free_near,
+)
 from referralnet.errors import InvalidInput
 
 FIRST_MAX = 100
+OTHERS_MAX = 1_000
+"""Of those who are no members of the network. A tenth of them is asked first, and the rest where that gave no half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,7 @@ async def match(
         "urgent": wanted.urgency == "urgent",
         "areas": list(region.areas),
         "points": list(region.points),
+        "region": [*region.areas, *region.points],
         "whole": list(region.whole),
         "languages": [wanted.language],
         "household_size": wanted.household_size,
@@ -127,14 +136,14 @@ def match_statement(*, paged: bool) -> TextClause:
     after = "where (points, service_at_location_id) < (:after_points, :after_id)" if paged else ""
     statement = text(f"""
         with some_others as materialized (
-            {_REACHED} where {_WANTED} and {SOME_OTHERS} limit {REACHED_MAX}
+            {_REACHED} where {_WANTED} and {SOME_OTHERS} limit {OTHERS_MAX}
         ), reached as materialized (
-            ({_REACHED} join service_capacity free on true
-              where {_WANTED} and {FREE} order by free.updated desc limit {REACHED_MAX})
+            ({_REACHED} {free_near("region")} where {_WANTED} order by free.updated desc limit {REACHED_MAX})
             union ({_REACHED} where {_WANTED} and {MEMBERS} limit {REACHED_MAX})
             union table some_others
-            union ({_REACHED} where {_WANTED} and {OTHERS}
-                    limit {REACHED_MAX} - (select count(*) from some_others))
+            union ({_REACHED} where {_WANTED} and {OTHERS} limit (
+                    select case when count(*) < {OTHERS_MAX} / 2 then {OTHERS_MAX} - count(*) else 0 end
+                      from some_others))
         ), matched as materialized (
             select entry.* from reached join directory_listing entry on entry.service_at_location_id = reached.id
         ), shares as materialized (
@@ -152,7 +161,10 @@ def match_statement(*, paged: bool) -> TextClause:
         select * from ranked {after} order by points desc, service_at_location_id desc limit :first
     """)  # noqa: S608 (fixed parts; every value is a parameter)
     kinds: dict[str, TypeEngine[Any]] = {
-        **{name: ARRAY(Text()) for name in ("service_types", "languages", "areas", "points", "whole", "access")},
+        **{
+            name: ARRAY(Text())
+            for name in ("service_types", "languages", "areas", "points", "region", "whole", "access")
+        },
         **{name: Boolean() for name in ("urgent", "immigration_sensitive")},
         **{name: Integer() for name in ("household_size", "age_from", "age_to")},
         "without_agencies": ARRAY(Uuid()),

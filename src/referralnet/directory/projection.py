@@ -156,7 +156,7 @@ def _condition(found: Found | None, row: str = "r") -> str:
     # Where so many were found that they are not all known, each row is asked in the order of the page.
     if found is None:
         return "true"
-    return found.condition.format(row=row) if found.more else f"{row}.id = any(:found)"
+    return found.condition.format(row=row) if found.more else f"{row}.id = any(cast(:found as uuid[]))"
 
 
 def _given(found: Found | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from referralnet.directory.places import chord, spot, surroundings
 METERS_PER_KILOMETER = 1000
 FOUND_MAX = 5_000
 """Found among entries or rows, before the rows of a page are asked one by one."""
-COUNTED_MAX = 2_000
+COUNTED_MAX = 1_000
 """Nothing is counted further: a count must cost no more than others would wait for (P1). It stops behind what it shows,
 so that where it stops tells nothing (decision 0176).
 """
@@ -37,7 +37,7 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "center": ARRAY(Double()),
     "chord": Double(),
     "terms": ARRAY(Uuid()),
-    "found": ARRAY(Uuid()),
+    "found": Text(),
 }
 
 _ENGLISH, _SPANISH = (f"websearch_to_tsquery('{language}', :search)" for language in ("english", "spanish"))
@@ -71,9 +71,11 @@ class PublicQuery:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The ids of what was found. Where there is `more`, `condition` tells of a `{row}`, with `values`, if it is one."""
+    """The ids of what was found, as PostgreSQL writes a list: to be made UUIDs here and sent again, they took longer
+    than to be found. Where there is `more`, `condition` tells of a `{row}`, with `values`, if it is one.
+    """
 
-    ids: list[UUID]
+    ids: str
     more: bool
     condition: str
     values: dict[str, Any]
@@ -81,11 +83,13 @@ class Found:
 
 async def find(session: AsyncSession, selected: str, same: str, where: str, values: dict[str, Any]) -> Found:
     """Select ids, FOUND_MAX at most. `same`: the condition that one of them is that of a `{row}`."""
-    ids = (await session.scalars(typed(f"select {selected} {where} limit {FOUND_MAX}"), values)).all()
+    listed = f"""select coalesce(array_agg(id), '{{}}')::text, count(*) from (
+        select {selected} {where} limit {FOUND_MAX}) found (id)"""  # noqa: S608 (fixed parts; every value is a parameter)
+    ids, number = (await session.execute(typed(listed), values)).one()
     source = selected.partition(" from ")[2]
     # With an offset, so that the planner cannot make a join of it: each row is asked by itself, as far as a page wants.
     condition = f"exists (select from {source} {same} and {where} offset 0)"
-    return Found(sorted(set(ids)), len(ids) == FOUND_MAX, condition, values)
+    return Found(ids, number == FOUND_MAX, condition, values)
 
 
 async def find_among_entries(session: AsyncSession, table: str, query: PublicQuery) -> Found | None:

@@ -13,7 +13,7 @@ from referralnet.directory.places import Surroundings, surroundings
 from referralnet.directory.search_hits import Capacity, DirectoryHit, MatchedTerm, PublicAddress, hit
 from referralnet.directory.search_parameters import Shape
 from referralnet.directory.search_query import DirectoryQuery, check, filters, values, wishes
-from referralnet.directory.search_reach import is_close, is_far
+from referralnet.directory.search_reach import is_close, is_far, is_wide
 from referralnet.directory.search_sql import ready_search
 from referralnet.directory.search_words import read_words
 from referralnet.directory.spelling import mend, unknown_words, with_mended
@@ -74,4 +74,11 @@ def _shape(query: DirectoryQuery, understood: Understood, area: Surroundings | N
     filtered = filters(query, understood)
     cells = len(area.point_cells) if area is not None else 0
     paged = query.after is not None
-    return Shape(filtered, wishes(query, understood), paged, is_close(filtered, cells), is_far(cells))
+    return Shape(
+        filtered,
+        wishes(query, understood),
+        paged,
+        close=is_close(filtered, cells),
+        wide=is_wide(cells),
+        far=is_far(cells),
+    )

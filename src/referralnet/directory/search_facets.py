@@ -70,7 +70,7 @@ def _filter_code(kind: str, code: str) -> str:
 
 def facets_statement(shape: Shape) -> tuple[TextClause, tuple[str, ...]]:
     """The statement that counts what a search of this shape finds, and its parameters' names."""
-    return _statement(Shape(shape.filters, close=shape.close, far=shape.far))
+    return _statement(Shape(shape.filters, close=shape.close, wide=shape.wide, far=shape.far))
 
 
 @lru_cache(maxsize=512)

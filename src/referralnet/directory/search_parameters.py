@@ -39,14 +39,15 @@ _ENDINGS: dict[str, TypeEngine[Any]] = {"cells": ARRAY(Text()), "chord": Double(
 class Shape:
     """What decides the text of a statement: `filters` (keys of FILTERS), `wishes` (`Reason.asked`), `paged`.
 
-    `close`: the radius is so small that its cells are looked for together with words and kinds; `far`: so large that
-    what is free is found first (search_reach.py).
+    `close`: the radius is so small that its cells are looked for together with words and kinds; `wide`: so large that
+    what is free is found by its counts; `far`: that words and kinds are looked for ring by ring (search_reach.py).
     """
 
     filters: tuple[str, ...] = ()
     wishes: tuple[str, ...] = ()
     paged: bool = False
     close: bool = False
+    wide: bool = False
     far: bool = False
 
 

@@ -18,12 +18,18 @@ from referralnet.directory.search_parameters import Shape
 REACHED_MAX = 2_000
 CLOSE_CELLS_MAX = 320
 """Of a radius of some 200 km. Beyond, to look for each cell takes longer than to plan for the words that are asked."""
+WIDE_CELLS = 20
+"""Of a radius of some 35 km. Beyond, a city may have more listings than are counted as free in the whole country."""
+NEAR_MAX = 4
+"""Codes of cells and areas that a count tells (service_capacity.near, migration 0074)."""
 RINGS_KILOMETERS = (40.0, 100.0, 200.0)
 """Of a larger circle. Where REACHED_MAX are found so near, none beyond is nearer."""
 
 # Most listings pass these, which the planner cannot know: told so, it walks the order of an index until enough are
 # found, instead of reading the whole table for the few it expects. (A null test on an expression is taken as 99.5 %.)
 _MOST = "nullif({condition}, false) is not null"
+# And few pass these: an equation with what is not known is taken as 0.5 %.
+_FEW = "case when {condition} then 1 end = 1"
 _OPEN = open_then("e")
 _AGE = _MOST.format(condition="(coalesce(e.minimum_age, 0) <= :age and :age <= coalesce(e.maximum_age, 200))")
 
@@ -66,9 +72,23 @@ _CHORD = f"(e.spot <-> {_CENTER})"
 _DIAMETER = 2 * EARTH_RADIUS_KILOMETERS
 DISTANCE = f"case when e.spot is not null then {_DIAMETER} * asin(least(1, {_CHORD} / {_DIAMETER})) end"
 
-FREE = f"""free.service_id = e.service_id and free.gone_at is null and free.available > 0
+_SAID_FREE = f"""free.gone_at is null and free.available > 0
         and {counted_freshly("free")}"""
+FREE = f"free.service_id = e.service_id and {_SAID_FREE}"
 """Whether the count `free` (service_capacity) of the listing `e` is believed, and says that something is free."""
+
+
+def free_near(region: str) -> str:
+    """The join of all such counts that may be of the region. Each says so itself, so that no listing elsewhere is read.
+
+    With an offset, so that they are asked after it is known which are believed, and before any listing.
+    """
+    said = " or ".join(f"free.near[{at}] = any (:{region})" for at in range(1, NEAR_MAX + 1))
+    may_be = _FEW.format(condition=f"free.near is null or {said}")
+    return f"""join (select free.service_id, free.updated, free.near from service_capacity free
+                     where {_SAID_FREE} offset 0) free
+             on free.service_id = e.service_id and {may_be}"""  # noqa: S608 (fixed parts)
+
 
 # The join, the condition and the order of each way of looking.
 _STANDING = "e.standing desc, e.service_at_location_id desc"
@@ -89,14 +109,14 @@ _PLACES = {
     # Of a large circle, what words and kinds find is looked for ring by ring.
     **{ring: ("", _RING.format(ring=ring), _SORTED) for ring in _RINGS},
     # What is free is found first: by distance, each place would be asked whether it is.
-    "far_free": ("", f"{_CHORD} <= :within_chord", _SORTED),
+    "free_within": (free_near("point_cells"), f"{_CHORD} <= :within_chord", _SORTED),
     "close": ("", f"e.cells && :point_cells and {_CHORD} <= :within_chord", _CHORD),
     "nearest": ("", "e.spot is not null", _CHORD),
     "nearest_free": ("", "e.spot is not null", _SORTED),
     "covering_near": ("", "e.spot is null and e.cells && :coverage_cells", _STANDING),
     "covering": ("", "e.traits && :own_area", _STANDING),
 }
-_BY_DISTANCE = frozenset({"near", *_RINGS, "far_free", "close", "nearest", "nearest_free"})
+_BY_DISTANCE = frozenset({"near", *_RINGS, "free_within", "close", "nearest", "nearest_free"})
 # Which way another goes on from, if that has not found enough. What many answer has been found by then: an index over
 # words hands out all or nothing, and a frequent word would cost the more the larger the directory is.
 _GOES_ON_FROM = {"others": ("some_others",), **{ring: _RINGS[:at] for at, ring in enumerate(_RINGS) if at}}
@@ -117,6 +137,11 @@ def is_close(filters: tuple[str, ...], cells: int) -> bool:
     whatever is asked, and need not be made again.
     """
     return "area" in filters and not is_far(cells) and not _INDEXED.isdisjoint(filters)
+
+
+def is_wide(cells: int) -> bool:
+    """Whether within a radius that touches so many cells what is free is found by its counts, and not by distance."""
+    return cells > WIDE_CELLS
 
 
 def is_far(cells: int) -> bool:
@@ -157,7 +182,7 @@ def _places(shape: Shape, counts: tuple[str, ...]) -> tuple[str, ...]:
     if "area" in shape.filters:
         if _is_ringed(shape, counts):
             return (*_RINGS, "covering_near")
-        return "far_free" if shape.far and counts[0] == "free" else "near", "covering_near"
+        return "free_within" if shape.wide and counts[0] == "free" else "near", "covering_near"
     # What a few in a hundred answer would be looked for among all, in the order of `standing`. Told no order, and given
     # a condition that the index of that order answers as well, the planner takes whichever index is through sooner.
     indexed = counts == ("whatever",) and not _INDEXED.isdisjoint(shape.filters)
@@ -174,7 +199,8 @@ def _counts(shape: Shape) -> tuple[tuple[str, ...], ...]:
 
 
 def _way(shape: Shape, selected: str, number: int, place: str, counts: tuple[str, ...]) -> str:
-    parts = [_PLACES[place], *(_COUNTS[name] for name in counts)]
+    joined = counts[1:] if place == "free_within" else counts
+    parts = [_PLACES[place], *(_COUNTS[name] for name in joined)]
     joins = " ".join(join for join, _, _ in parts)
     conditions = [FILTERS[name] for name in dict.fromkeys(shape.filters) if name in FILTERS]
     where = " and ".join(["true", *(condition for _, condition, _ in parts if condition), *conditions])

@@ -11,7 +11,7 @@ import uuid
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, Date, DateTime, Double, ForeignKey, Index, Numeric, Text, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, declared_attr, deferred, mapped_column
 from sqlalchemy.schema import SchemaItem
 
@@ -317,7 +317,11 @@ class Unit(FromPackage, Base):
 
 
 class ServiceCapacity(FromPackage, Base):
-    """`available`: units free now. `held`: promised to accepted referrals. `updated`: when somebody last counted."""
+    """`available`: units free now. `held`: promised to accepted referrals. `updated`: when somebody last counted.
+
+    `near`: the cells and areas of its service's entries, as those tell them (a trigger keeps it); None where they are
+    many or say nothing.
+    """
 
     __tablename__ = "service_capacity"
     __table_args__ = (
@@ -328,7 +332,7 @@ class ServiceCapacity(FromPackage, Base):
             "service_capacity_free_idx",
             "updated",
             "service_id",
-            postgresql_include=["unit_id"],
+            postgresql_include=["unit_id", "near"],
             postgresql_where=text("available > 0 and gone_at is null"),
         ),
         Index("service_capacity_updated_idx", "updated", "service_id", postgresql_where=text("gone_at is null")),
@@ -341,6 +345,7 @@ class ServiceCapacity(FromPackage, Base):
     updated: Mapped[dt.datetime]
     held: Mapped[int] = mapped_column(server_default=text("0"))
     agency_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("agency.id"))
+    near: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
 
 
 class DirectoryImport(Base):
