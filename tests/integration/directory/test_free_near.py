@@ -115,7 +115,7 @@ async def test_what_is_free_is_found_however_it_is_looked_for(
         await session.execute(text("update service_capacity set near = null"))
     unsaid = await free_within(app, stranger, kilometers)
     async with owner.transaction(Operator()) as session:
-        await session.execute(text("update service_capacity set near = directory_near(service_id)"))
+        await session.execute(text("update directory_entry set area = area"))
     assert unsaid == found, "a count that says nothing is looked at"
 
 
