@@ -19,7 +19,7 @@ REACHED_MAX = 2_000
 CLOSE_CELLS_MAX = 320
 """Of a radius of some 200 km. Beyond, to look for each cell takes longer than to plan for the words that are asked."""
 WIDE_CELLS = 20
-"""Of a radius of some 35 km. Beyond, a city may have more listings than are counted as free in the whole country."""
+"""Of a radius of some 45 km. Beyond, a city may have more listings than are counted as free in the whole country."""
 NEAR_MAX = 4
 """Codes of cells and areas that a count tells (service_capacity.near, migration 0074)."""
 RINGS_KILOMETERS = (40.0, 100.0, 200.0)

@@ -14,6 +14,7 @@ from referralnet.database.transactions import Database
 from referralnet.directory.listing_change import CountedUnit, ListingChange
 from referralnet.directory.matching import Wanted, match
 from referralnet.directory.search import DirectoryQuery, search
+from referralnet.directory.search_reach import NEAR_MAX
 from referralnet.encryption.keyring import Keyring
 from tests.factories.directory import EVENING, Keeper, Rows, import_folder, write_shelter
 from tests.factories.listings import change_listing, make_listing
@@ -25,6 +26,7 @@ SERVICES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "In Chicago": ((CHICAGO,), ("Cook",)),
     "In Springfield": ((SPRINGFIELD,), ("Sangamon",)),
     "At two places": ((SPRINGFIELD, CHICAGO), ()),
+    "Covering some": ((CHICAGO,), ("Macon", "Peoria", "Sangamon")),
     "Covering much": ((CHICAGO,), COUNTIES),
     "Hidden": ((), ("Cook",)),
     "Nowhere said": ((), ()),
@@ -95,6 +97,9 @@ async def test_a_count_says_what_its_entries_say(owner: Database, folder: Path) 
     assert [code for code in chicago if not code.startswith("point:")] == ["county:IL/cook"]
     points = {code for code in (*chicago, *springfield) if code.startswith("point:")}
     assert near["At two places"] == sorted(points)
+    some = near["Covering some"]
+    assert some is not None
+    assert len(some) == NEAR_MAX, "as many codes as a search looks at"
     assert near["Covering much"] is None, "a count tells a few codes"
     assert near["Nowhere said"] is None, "and none where one of its entries says nothing"
 
@@ -102,9 +107,9 @@ async def test_a_count_says_what_its_entries_say(owner: Database, folder: Path) 
 @pytest.mark.parametrize(
     ("kilometers", "found"),
     [
-        (25.0, {"In Chicago", "At two places", "Covering much", "Hidden"}),
-        (100.0, {"In Chicago", "At two places", "Covering much", "Hidden"}),
-        (450.0, {"In Chicago", "At two places", "Covering much", "Hidden", "In Springfield"}),
+        (25.0, {"In Chicago", "At two places", "Covering some", "Covering much", "Hidden"}),
+        (100.0, {"In Chicago", "At two places", "Covering some", "Covering much", "Hidden"}),
+        (450.0, {"In Chicago", "At two places", "Covering some", "Covering much", "Hidden", "In Springfield"}),
     ],
 )
 async def test_what_is_free_is_found_however_it_is_looked_for(
@@ -136,6 +141,22 @@ async def test_whoever_moves_is_found_at_the_new_place(
     assert "In Springfield" in here
     assert "In Chicago" not in here
     assert "In Chicago" in await free_within(app, stranger, 100.0, PEORIA)
+
+
+@pytest.mark.rule("D1")
+async def test_a_place_that_is_hidden_or_leaves_is_told_no_longer(owner: Database, folder: Path) -> None:
+    tables = package(SERVICES | {"At two places": ((SPRINGFIELD,), ())})
+    tables["services"] = [row for row in tables["services"] if row["name"] != "In Springfield"]
+    gone = {"id": "hidden", "link_id": "l00", "link_entity": "location", "taxonomy_term_id": "confidential_location"}
+    tables["attributes"].append(gone)
+    before = await said(owner)
+    write_shelter(folder, **tables)
+    await import_folder(owner, folder)
+    after = await said(owner)
+    assert after["In Chicago"] == ["county:IL/cook"], "hidden now: no cell of where it was"
+    assert len(before["At two places"] or ()) == 2
+    assert len(after["At two places"] or ()) == 1
+    assert after["In Springfield"] is None
 
 
 async def test_a_count_that_becomes_another_services_says_where_that_is(owner: Database, folder: Path) -> None:
